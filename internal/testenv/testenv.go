@@ -1,0 +1,119 @@
+// Package testenv says what a test needs from the machine. A test that lacks it is skipped with the reason; with the
+// need's name in PLIMSOLL_REQUIRE (a comma separated list such as "docker,root") it fails instead, so that a release
+// can't skip by accident.
+//
+// All functions may be called from parallel tests.
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// Needs skips the test unless missing is empty. Missing says why engine can't be used here; engine is the name that
+// PLIMSOLL_REQUIRE lists to have a failure instead.
+func Needs(t testing.TB, engine, missing string) {
+	t.Helper()
+	switch {
+	case missing == "":
+	case required(engine):
+		t.Fatalf("needs %s, and PLIMSOLL_REQUIRE lists it: %s", engine, missing)
+	default:
+		t.Skipf("needs %s: %s", engine, missing)
+	}
+}
+
+func required(engine string) bool {
+	names := strings.FieldsFunc(os.Getenv("PLIMSOLL_REQUIRE"), func(r rune) bool { return r == ',' || r == ' ' })
+	return slices.Contains(names, engine)
+}
+
+// NeedsDocker needs a Docker daemon that answers within two seconds where DOCKER_HOST or its default says.
+//
+// It also sets TESTCONTAINERS_RYUK_DISABLED, and for a local daemon TESTCONTAINERS_HOST_OVERRIDE, where the caller's
+// environment does not: Ryuk's image can't be pulled everywhere, and inside a container testcontainers would look for
+// the ports at the gateway's address. The values stay for the whole process, so tests that run in parallel see the
+// same; testcontainers reads them once, therefore call NeedsDocker before anything of testcontainers.
+func NeedsDocker(t testing.TB) {
+	t.Helper()
+	Needs(t, "docker", docker())
+}
+
+// docker asks the daemon once per process: an absent one would otherwise cost every test its time limit.
+var docker = sync.OnceValue(func() string {
+	setDefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+	c, err := client.New(client.FromEnv)
+	if err != nil {
+		return err.Error()
+	}
+	defer c.Close()
+	if strings.HasPrefix(c.DaemonHost(), "unix:") {
+		setDefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if _, err := c.Ping(ctx, client.PingOptions{}); err != nil {
+		return fmt.Sprintf("no answer from %s: %v", c.DaemonHost(), err)
+	}
+	return ""
+})
+
+func setDefault(name, value string) {
+	if _, set := os.LookupEnv(name); !set {
+		// An empty or malformed name is the only error there is.
+		_ = os.Setenv(name, value)
+	}
+}
+
+// NeedsRoot needs user id 0.
+func NeedsRoot(t testing.TB) {
+	t.Helper()
+	missing := ""
+	if uid := os.Geteuid(); uid != 0 {
+		missing = fmt.Sprintf("the tests run as uid %d", uid)
+	}
+	Needs(t, "root", missing)
+}
+
+// NeedsRunc needs a runc that can be started.
+func NeedsRunc(t testing.TB) {
+	t.Helper()
+	Needs(t, "runc", try("runc", "--version"))
+}
+
+// NeedsUserNamespaces needs a kernel (and a container around the tests, if there is one) that lets an ordinary user
+// make a user namespace and mount in it. Root asks for uid 65534, since it may do so itself in any case.
+func NeedsUserNamespaces(t testing.TB) {
+	t.Helper()
+	mount := []string{"unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"}
+	if os.Geteuid() == 0 {
+		mount = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, mount...)
+	}
+	Needs(t, "userns", try(mount...))
+}
+
+// try runs a command and returns why it did not work, or "".
+func try(args ...string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &exit):
+		return fmt.Sprintf("%s: %v: %s", strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+	default:
+		return err.Error()
+	}
+}
