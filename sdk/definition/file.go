@@ -7,7 +7,7 @@ import (
 )
 
 // File is a parsed Dockerfile. BuildKit's parser decides what the file means; the places come from the raw bytes.
-// Printing Src over the ranges of Instructions, Comments and what lies between them gives Src back.
+// It is immutable and safe for concurrent use.
 type File struct {
 	// Name is the path in the repository, as findings print it.
 	Name string
@@ -15,23 +15,40 @@ type File struct {
 	Src []byte
 	// Escape is the escape character, '\\' or '`'.
 	Escape byte
-	// Directives are the parser directives at the top (syntax, escape, check), in order.
+	// Directives are the parser directives at the top (syntax, escape, check) that take effect, in order.
 	Directives []Directive
-	// Comments are the full-line comments that are not directives, in order.
+	// Comments are the full-line comments that are not directives, in order. Those between continuation lines are among
+	// them and lie inside the range of their instruction; a "#" inside a heredoc is no comment.
 	Comments []Comment
 	// Instructions are all instructions in order; those before the first FROM have a nil Stage.
 	Instructions []*Instruction
-	// Stages are the build stages in order.
+	// Stages are the build stages in order, at least one.
 	Stages []*Stage
 }
 
-// Directive is a parser directive: `# syntax=docker/dockerfile:1`. Name is in lower case.
+// Place is where the word stands in the file.
+func (f *File) Place(w Word) finding.Place {
+	return finding.Place{File: f.Name, Start: w.Start, End: w.End}
+}
+
+// Directive returns the parser directive with that lower-case name, and whether there is one.
+func (f *File) Directive(name string) (Directive, bool) {
+	for _, d := range f.Directives {
+		if d.Name == name {
+			return d, true
+		}
+	}
+	return Directive{}, false
+}
+
+// Directive is a parser directive: `# syntax=docker/dockerfile:1`. Name is in lower case. For syntax, the frontend's
+// reference ends at the first space of Value.
 type Directive struct {
 	Name  string
 	Value Word
 }
 
-// Comment is a full-line comment; Text has neither the "#" nor the space around it.
+// Comment is a full-line comment; Text has neither the "#" nor the space around it. Start is at the "#".
 type Comment struct {
 	Text       string
 	Start, End finding.Position
@@ -59,17 +76,22 @@ type Instruction struct {
 	Keyword Word
 	// Flags are --name=value words, in order, before Args.
 	Flags []Flag
-	// Args are the words after the flags. Shell-form RUN, CMD, ENTRYPOINT and HEALTHCHECK CMD have one word: the script, with
-	// continuations and the comments between them taken out as BuildKit does. JSON (exec) form has one word for each string,
-	// unquoted. ENV, LABEL and ARG have one word for each name=value, quotes as written.
+	// Args are the words after the flags.
+	//
+	// Shell-form RUN, CMD and ENTRYPOINT have one word: the script, with continuations and the comments between them
+	// taken out as BuildKit does. HEALTHCHECK has CMD or NONE first and then the same. JSON (exec) form has one word for
+	// each string, unquoted. ENV, LABEL and ARG have one word for each name=value, quotes as written; the old form
+	// `ENV name value` has two, name and value (see [Instruction.Pairs]). STOPSIGNAL, USER, WORKDIR and MAINTAINER have
+	// one word, the others one for each piece between spaces.
 	Args []Word
 	// JSON says that the exec form was used.
 	JSON bool
-	// Heredocs are the instruction's here-documents, in order.
+	// Heredocs are the instruction's here-documents, in order. Those of an ONBUILD are its trigger's too.
 	Heredocs []Heredoc
 	// Stage is the stage it belongs to; nil for an ARG before the first FROM.
 	Stage *Stage
-	// Trigger is the instruction inside an ONBUILD; its words have the real places.
+	// Trigger is the instruction inside an ONBUILD; its words have the real places. BuildKit checks it only when a child
+	// image is built, so it may be one that nobody knows.
 	Trigger *Instruction
 	// Start and End enclose everything from the keyword to the last byte of the last line (heredoc terminators included),
 	// without the final line break.
@@ -78,7 +100,18 @@ type Instruction struct {
 	Node *parser.Node
 }
 
-// Flag is one --name=value of an instruction. A flag without value ("--link") has a zero Value.
+// Flag returns the last flag with that name (without "--"), and whether there is one.
+func (in *Instruction) Flag(name string) (Flag, bool) {
+	for i := len(in.Flags) - 1; i >= 0; i-- {
+		if in.Flags[i].Name == name {
+			return in.Flags[i], true
+		}
+	}
+	return Flag{}, false
+}
+
+// Flag is one --name=value of an instruction, quotes and escapes taken out as BuildKit does. A flag without value
+// ("--link") has a zero Value. Replacing Value's range never leaves half a quote behind.
 type Flag struct {
 	Name  string
 	Word  Word
@@ -92,16 +125,3 @@ type Heredoc struct {
 	Chomp  bool
 	Body   Word
 }
-
-// Word is a piece of the source that means one thing, such as an image reference or a stage name.
-type Word struct {
-	// Text is what it says, continuation characters and the line breaks after them taken out.
-	Text string
-	// Start is its first byte in the file and End the one after its last.
-	Start, End finding.Position
-	// offsets[i] is the file offset of Text[i] when Text is not one contiguous run of the file; nil otherwise.
-	offsets []int
-}
-
-// IsZero says whether the word is absent.
-func (w Word) IsZero() bool { return w.End.Offset == w.Start.Offset && w.Text == "" }

@@ -1,0 +1,51 @@
+package definition
+
+import (
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/command"
+)
+
+// Pair is one name and value of an ENV, LABEL or ARG, quotes as written.
+type Pair struct {
+	Name, Value Word
+	// Separator is "=", " " for the old form `ENV name value`, and "" for an ARG without default, which has no Value.
+	Separator string
+}
+
+// Pairs returns the names and values of an ENV, LABEL or ARG; nil for other instructions.
+func (in *Instruction) Pairs() []Pair {
+	switch in.Name {
+	case command.Arg:
+	case command.Env, command.Label:
+		if len(in.Args) == 2 && !strings.Contains(in.Args[0].Text, "=") {
+			return []Pair{{Name: in.Args[0], Value: in.Args[1], Separator: " "}}
+		}
+	default:
+		return nil
+	}
+	var pairs []Pair
+	for _, w := range in.Args {
+		p := Pair{Name: w}
+		if i := strings.Index(w.Text, "="); i >= 0 {
+			p.Name, p.Value = w.cut(i, 1)
+			p.Separator = "="
+		}
+		pairs = append(pairs, p)
+	}
+	return pairs
+}
+
+// splitPairs splits the arguments of ENV and LABEL; the old form has two words, name and the rest of the line.
+func splitPairs(rest Word, escape byte) []Word {
+	words := splitWords(rest, escape)
+	if len(words) == 0 || strings.Contains(words[0].Text, "=") {
+		return words
+	}
+	at := spaces.FindStringIndex(rest.Text)
+	if at == nil {
+		return words
+	}
+	name, value := rest.cut(at[0], at[1]-at[0])
+	return []Word{name, value}
+}
