@@ -31,4 +31,13 @@ import (
 	_ "golang.org/x/term"
 	_ "mvdan.cc/sh/v3/syntax"
 	_ "github.com/elastic/go-seccomp-bpf"
+	_ "github.com/cucumber/cucumber-expressions/go/v18"
+	_ "github.com/cucumber/gherkin/go/v26"
+	_ "github.com/cucumber/messages/go/v21"
+	_ "github.com/cucumber/tag-expressions/go/v6"
+	_ "github.com/google/shlex"
+	_ "github.com/knqyf263/go-apk-version"
+	_ "github.com/knqyf263/go-deb-version"
+	_ "github.com/knqyf263/go-rpm-version"
+	_ "github.com/theory/jsonpath"
 )
