@@ -187,12 +187,12 @@ func readWord(line Word, pos int, escape byte) (Word, int) {
 			quote = 0
 		}
 	}
-	raw := line.Slice(begin, pos)
-	if dangling == 0 && utf8.ValidString(raw.Text) {
+	raw := line.Slice(begin, pos-dangling)
+	if utf8.ValidString(raw.Text) {
 		return raw, pos
 	}
 	var b builder
-	for i, r := range raw.Text[:len(raw.Text)-dangling] {
+	for i, r := range raw.Text {
 		b.add(string(r), raw.Slice(i, i+runeLen(raw.Text[i:])))
 	}
 	return b.word(raw), pos
