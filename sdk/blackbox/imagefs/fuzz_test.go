@@ -1,0 +1,49 @@
+package imagefs_test
+
+import (
+	"bytes"
+	"io"
+	"path"
+	"testing"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/imagefs"
+)
+
+// FuzzNew feeds two layers of any bytes: every path that comes out is clean, inside the image and found again.
+func FuzzNew(f *testing.F) {
+	f.Add(layerBytes(f, "a=1", "d/", "d/b=>a", "l->d"), layerBytes(f, ".wh.a", "l/c=2", "d/.wh..wh..opq"))
+	f.Add(layerBytes(f, "../../x=1", "s->../.."), layerBytes(f, "s/../y=1", "x=>../../z"))
+	f.Fuzz(func(t *testing.T, lower, upper []byte) {
+		img := of(func() io.Reader { return bytes.NewReader(lower) }, func() io.Reader { return bytes.NewReader(upper) })
+		files, err := imagefs.New(t.Context(), img, imagefs.Limits{Bytes: 1 << 20, Entries: 1000, File: 1 << 16})
+		if err != nil {
+			return
+		}
+		for e := range files.All() {
+			if e.Path != path.Clean(e.Path) || !path.IsAbs(e.Path) {
+				t.Errorf("path %q is not clean", e.Path)
+			}
+			if again, err := files.Lstat(e.Path); err != nil || again.Path != e.Path {
+				t.Errorf("%q is found as %q, %v", e.Path, again.Path, err)
+			}
+		}
+	})
+}
+
+func layerBytes(t testing.TB, entries ...string) []byte {
+	t.Helper()
+	layers, err := image(t, entries).Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
