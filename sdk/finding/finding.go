@@ -57,7 +57,8 @@ func (s *Severity) UnmarshalText(text []byte) error {
 }
 
 // Position is a point in a source file. Line and Column count from 1, Column in bytes (not runes: editors and SARIF
-// viewers that count otherwise are served by package report); Offset counts bytes from 0. The zero value is "unknown".
+// viewers that count otherwise are served by package report); Offset counts bytes from 0. A byte order mark counts in
+// Offset and not in Column. The zero value is "unknown".
 type Position struct {
 	Line   int `json:"line"`
 	Column int `json:"column,omitempty"`
@@ -191,10 +192,14 @@ type GateError struct {
 
 // Error counts the findings and shows the first.
 func (e *GateError) Error() string {
-	if len(e.Findings) == 1 {
+	switch len(e.Findings) {
+	case 0:
+		return fmt.Sprintf("no findings at or above %s", e.At)
+	case 1:
 		return e.Findings[0].String()
+	default:
+		return fmt.Sprintf("%d findings at or above %s; the first: %s", len(e.Findings), e.At, e.Findings[0])
 	}
-	return fmt.Sprintf("%d findings at or above %s; the first: %s", len(e.Findings), e.At, e.Findings[0])
 }
 
 // Gate returns a [*GateError] with all findings at or above the severity that are not suppressed, or nil when there
