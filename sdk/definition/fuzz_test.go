@@ -31,16 +31,37 @@ func FuzzParse(f *testing.F) {
 		f.Add(bytes.ReplaceAll(src, []byte("\n"), []byte("\r\n")))
 		f.Add(append([]byte("\xef\xbb\xbf"), src...))
 	}
-	f.Fuzz(func(t *testing.T, src []byte) {
-		file, err := definition.Parse("Dockerfile", src)
-		if theirs := buildkitAccepts(src); (err == nil) != (theirs == nil) && !refusedOnPurpose(src) {
-			t.Fatalf("Parse: %v\nBuildKit: %v", err, theirs)
+	f.Fuzz(checkAgainstBuildKit)
+}
+
+// FuzzParseTokens does the same with files put together from the pieces that matter, one for each byte of input: it
+// gets much deeper than changing bytes.
+func FuzzParseTokens(f *testing.F) {
+	tokens := []string{
+		"FROM alpine\n", "FROM", "fr\\\nom", "RUN ", "COPY ", "ADD", "ENV ", "LABEL ", "ARG ", "ONBUILD ", "HEALTHCHECK ",
+		"CMD ", "SHELL ", "USER ", "VOLUME ", " AS ", "NONE", "--from=", "--mount=type=bind,", "--", "--link", "from=a", "a", "b=c",
+		"=", "$X", "<<E", "<<-E", "<<'E'", "E", "\n", "\r\n", "\r", "\\\n", "\\\r\n", "\\ \n", "\\", "`", "`\n", "\n# c\n", "#", "\n\n", " ", "\t",
+		"\v", "\u00a0", "\xa0", "\x85", "é", "\xff", `"`, "'", "[", "]", `["a", "b"]`, `"\u00e9"`, `\ud83d\ude00`, `\ud800`, ",",
+		"# escape=`\n", "# syntax=x y\n", "# check=skip=all\n", "#!sh\n", "\xef\xbb\xbf", "// syntax=x\n", "\n\t", "/",
+	}
+	f.Add([]byte{0, 3, 26, 10, 29, 30})
+	f.Fuzz(func(t *testing.T, picks []byte) {
+		var src []byte
+		for _, p := range picks {
+			src = append(src, tokens[int(p)%len(tokens)]...)
 		}
-		if err != nil {
-			return
-		}
-		checkPlaces(t, file)
+		checkAgainstBuildKit(t, src)
 	})
+}
+
+func checkAgainstBuildKit(t *testing.T, src []byte) {
+	file, err := definition.Parse("Dockerfile", src)
+	if theirs := buildkitAccepts(src); (err == nil) != (theirs == nil) && !refusedOnPurpose(src) {
+		t.Fatalf("%q\nParse: %v\nBuildKit: %v", src, err, theirs)
+	}
+	if err == nil {
+		checkPlaces(t, file)
+	}
 }
 
 // buildkitAccepts does what BuildKit's frontend does before it looks at variables.

@@ -18,7 +18,7 @@ func (in *Instruction) Pairs() []Pair {
 	switch in.Name {
 	case command.Arg:
 	case command.Env, command.Label:
-		if len(in.Args) == 2 && !strings.Contains(in.Args[0].Text, "=") {
+		if in.oldForm() {
 			return []Pair{{Name: in.Args[0], Value: in.Args[1], Separator: " "}}
 		}
 	default:
@@ -34,6 +34,12 @@ func (in *Instruction) Pairs() []Pair {
 		pairs = append(pairs, p)
 	}
 	return pairs
+}
+
+// oldForm says whether an ENV or LABEL has no "=" between name and value: BuildKit's third node is that separator.
+func (in *Instruction) oldForm() bool {
+	name := in.Node.Next
+	return len(in.Args) == 2 && name != nil && name.Next != nil && name.Next.Next != nil && name.Next.Next.Value == ""
 }
 
 // splitPairs splits the arguments of ENV and LABEL; the old form has two words, name and the rest of the line.
