@@ -8,6 +8,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -83,7 +84,8 @@ type Source struct {
 
 // Result is what a build left.
 type Result struct {
-	// Index is the image index in Layout, one manifest for each platform. Its layers are read from Layout when needed.
+	// Index is the image index in Layout, one manifest for each platform, an index even for one platform. The layout's
+	// index.json names it and nothing else. Its layers are read from Layout when needed.
 	Index v1.ImageIndex
 	// Digest is Index's digest.
 	Digest v1.Hash
@@ -128,6 +130,9 @@ type Event struct {
 	// Duration is set when the step ended.
 	Duration time.Duration
 }
+
+// ErrUnlisted is wrapped by the error of a build that reads a source which is not in Request.Sources.
+var ErrUnlisted = errors.New("source is not listed in the request")
 
 // Error is a build that failed in one of its steps.
 type Error struct {

@@ -1,0 +1,119 @@
+//go:build linux
+
+package embedded
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+
+	"github.com/containerd/containerd/v2/defaults"
+	"github.com/moby/buildkit/cmd/buildkitd/config"
+	"github.com/moby/buildkit/control"
+	"github.com/moby/buildkit/frontend"
+	dockerfile "github.com/moby/buildkit/frontend/dockerfile/builder"
+	"github.com/moby/buildkit/frontend/gateway/forwarder"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/solver"
+	"github.com/moby/buildkit/solver/bboltcachestorage"
+	"github.com/moby/buildkit/util/bklog"
+	"github.com/moby/buildkit/util/db/boltutil"
+	"github.com/moby/buildkit/util/entitlements"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"github.com/moby/buildkit/worker"
+	"github.com/sirupsen/logrus"
+	"google.golang.org/grpc"
+)
+
+// server is BuildKit's control API over a listener.
+type server struct {
+	grpc       *grpc.Server
+	controller *control.Controller
+	stopping   chan struct{}
+	done       chan error
+}
+
+// newServer opens the place's stores; serve answers on a listener until close.
+func newServer(ctx context.Context, dir string, opt Options) (*server, error) {
+	w, err := newWorker(ctx, dir, opt)
+	if err != nil {
+		return nil, err
+	}
+	workers := &worker.Controller{}
+	if err := workers.Add(w); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	cache, err := bboltcachestorage.NewStore(filepath.Join(dir, "cache.db"))
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	history, err := boltutil.SafeOpen(filepath.Join(dir, "history.db"), 0o600, boltOptions())
+	if err != nil {
+		return nil, errors.Join(err, cache.Close(), w.Close())
+	}
+	sessions, err := session.NewManager()
+	if err != nil {
+		return nil, errors.Join(err, history.Close(), cache.Close(), w.Close())
+	}
+	stopping := make(chan struct{})
+	var none int64
+	controller, err := control.NewController(control.Opt{
+		SessionManager:   sessions,
+		WorkerController: workers,
+		// gateway.v0 is not there on purpose: it would run a frontend from an image that the Dockerfile names.
+		Frontends:      map[string]frontend.Frontend{"dockerfile.v0": forwarder.NewGatewayForwarder(workers.Infos(), dockerfile.Build)},
+		CacheManager:   solver.NewCacheManager(ctx, "local", cache, worker.NewCacheResultStorage(workers)),
+		Entitlements:   []string{string(entitlements.EntitlementNetworkHost)},
+		HistoryDB:      history,
+		HistoryConfig:  &config.HistoryConfig{MaxEntries: &none},
+		CacheStore:     cache,
+		LeaseManager:   w.LeaseManager(),
+		ContentStore:   w.ContentStore(),
+		GarbageCollect: w.GarbageCollect,
+		GracefulStop:   stopping,
+	})
+	if err != nil {
+		return nil, errors.Join(err, history.Close(), cache.Close(), w.Close())
+	}
+	return &server{grpc: newGRPC(entry(opt.Log), controller), controller: controller, stopping: stopping, done: make(chan error, 1)}, nil
+}
+
+func newGRPC(log *logrus.Entry, controller *control.Controller) *grpc.Server {
+	unary := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		return handler(bklog.WithLogger(ctx, log), req)
+	}
+	stream := func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		return handler(srv, loggedStream{s, log})
+	}
+	s := grpc.NewServer(
+		grpc.WaitForHandlers(true), // or a build would still clean up when its stores are closed
+		grpc.ChainUnaryInterceptor(unary, grpcerrors.UnaryServerInterceptor),
+		grpc.ChainStreamInterceptor(stream, grpcerrors.StreamServerInterceptor),
+		grpc.MaxRecvMsgSize(defaults.DefaultMaxRecvMsgSize),
+		grpc.MaxSendMsgSize(defaults.DefaultMaxSendMsgSize),
+	)
+	controller.Register(s)
+	return s
+}
+
+type loggedStream struct {
+	grpc.ServerStream
+	log *logrus.Entry
+}
+
+func (s loggedStream) Context() context.Context {
+	return bklog.WithLogger(s.ServerStream.Context(), s.log)
+}
+
+// serve answers in the background until close.
+func (s *server) serve(l net.Listener) {
+	go func() { s.done <- s.grpc.Serve(l) }()
+}
+
+// close ends running builds and writes everything to disk.
+func (s *server) close() error {
+	s.grpc.Stop()
+	close(s.stopping)
+	return errors.Join(<-s.done, s.controller.Close())
+}

@@ -1,0 +1,106 @@
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/opencontainers/go-digest"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
+)
+
+// explain turns the engine's error into one that names the instruction, the step and the end of its output.
+func explain(ctx context.Context, r *request, s *steps, err error) error {
+	out := &build.Error{Err: &engineError{text: plain(err.Error()), err: err}}
+	st := s.failed(err)
+	if ctx.Err() != nil {
+		out.Err = context.Cause(ctx)
+		st = s.running()
+	}
+	if st != nil {
+		out.Log, out.Place = st.tail, r.lines.place(st.name)
+	}
+	if st != nil && !aside.MatchString(st.name) {
+		out.Step = st.name
+	}
+	if line := source(err); line > 0 {
+		out.Place = r.lines.at(line)
+	}
+	return out
+}
+
+// failed is the step that an error names, or the first that ended with one.
+func (s *steps) failed(err error) *step {
+	var vertex *errdefs.VertexError
+	if errors.As(err, &vertex) {
+		if st := s.byDigest[digest.Digest(vertex.Digest)]; st != nil {
+			return st
+		}
+	}
+	for _, st := range s.order {
+		if st.failed != "" && !strings.Contains(st.failed, context.Canceled.Error()) {
+			return st
+		}
+	}
+	return nil
+}
+
+// running is the step that was at work when the build was stopped.
+func (s *steps) running() *step {
+	for _, st := range s.order {
+		if st.started && (!st.completed || st.failed != "") {
+			return st
+		}
+	}
+	return nil
+}
+
+// source is the line of the Dockerfile that an error carries, or 0.
+func source(err error) int {
+	for _, s := range errdefs.Sources(err) {
+		if len(s.Ranges) > 0 {
+			return int(s.Ranges[0].GetStart().GetLine())
+		}
+	}
+	return 0
+}
+
+// engineError is an engine's error in plain words. Over the wire the errors it wrapped were lost; those that callers
+// branch on are found again by their text.
+type engineError struct {
+	text string
+	err  error
+}
+
+func (e *engineError) Error() string { return e.text }
+func (e *engineError) Unwrap() error { return e.err }
+
+func (e *engineError) Is(target error) bool {
+	switch target {
+	case syscall.ENOSPC:
+		return strings.Contains(e.text, syscall.ENOSPC.Error())
+	case build.ErrUnlisted:
+		return strings.Contains(e.text, "denied by policy")
+	default:
+		return false
+	}
+}
+
+// noise is what BuildKit puts before its errors on their way.
+var noise = regexp.MustCompile(strings.Join([]string{
+	`failed to solve( with frontend \S+)?: `,
+	`failed to (resolve source metadata|load cache key|compute cache key|calculate checksum of ref \S+|load LLB|create LLB definition)( for \S+)?: `,
+	`rpc error: code = \w+ desc = `,
+	`dockerfile parse error on line \d+: `,
+}, "|"))
+
+// plain leaves out the noise, and what is said twice in a row.
+func plain(text string) string {
+	parts := strings.Split(noise.ReplaceAllString(text, ""), ": ")
+	return strings.Join(slices.Compact(parts), ": ")
+}

@@ -1,0 +1,35 @@
+// Package conformance tests that all homes of BuildKit make the same of the same requests.
+package conformance
+
+import (
+	"testing"
+	"time"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
+)
+
+// Test runs the whole suite against a home. The builder's keychain is anonymous.
+func Test(t *testing.T, b build.Builder) {
+	base := Userland(t, "1.4.8")
+	s := suite{builder: b, base: base}
+	t.Run("image", s.image)
+	t.Run("reproducible", s.reproducible)
+	t.Run("requests", s.requests)
+	t.Run("steps", s.steps)
+	t.Run("errors", s.errors)
+	t.Run("network", s.network)
+	t.Run("cache scope", s.cacheScope)
+	t.Run("same second", s.sameSecond)
+	t.Run("concurrent", s.concurrent)
+	t.Run("cancel", s.cancel)
+	t.Run("sources", s.sources)
+	t.Run("platforms", s.platforms)
+}
+
+type suite struct {
+	builder build.Builder
+	base    build.Source
+}
+
+// created is the commit's time in all requests.
+var created = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)

@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
+)
+
+// network checks that steps have loopback only, whatever the Dockerfile says, unless the request gives the host's.
+func (s suite) network(t *testing.T) {
+	lines := func(t *testing.T, network build.Network, flag string) int {
+		result := s.build(t, build.Request{
+			Network:    network,
+			NoCache:    true,
+			Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN %s cat /proc/net/dev > /net\n", s.base.Ref, flag),
+		})
+		dev := files(t, image(t, result.Index), "net")["net"]
+		if !strings.Contains(dev, "lo:") {
+			t.Errorf("no loopback:\n%s", dev)
+		}
+		return strings.Count(dev, ":") - strings.Count(dev, "0:0 ") - 1
+	}
+	host, err := os.ReadFile("/proc/net/dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := strings.Count(string(host), ":") - 1
+	if got := lines(t, build.NetworkNone, ""); got != 0 {
+		t.Errorf("a step has %d interfaces besides loopback", got)
+	}
+	if got := lines(t, build.NetworkHost, "--network=none"); got != 0 {
+		t.Errorf("a step that asked for no network has %d interfaces besides loopback", got)
+	}
+	if got := lines(t, build.NetworkHost, ""); got != others {
+		t.Errorf("a step with the host's network has %d interfaces besides loopback, the host has %d", got, others)
+	}
+	_, err = s.builder.Build(t.Context(), s.request(t, build.Request{
+		NoCache:    true,
+		Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN --network=host cat /proc/net/dev\n", s.base.Ref),
+	}))
+	if err == nil || !strings.Contains(err.Error(), "network.host") {
+		t.Errorf("a step that asks for the host's network: got %v, want a refusal", err)
+	}
+}
+
+// cacheScope checks that cache mounts are shared within a scope only.
+func (s suite) cacheScope(t *testing.T) {
+	see := func(scope string) string {
+		result := s.build(t, build.Request{
+			NoCache:    true,
+			CacheScope: scope,
+			Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN --mount=type=cache,target=/c,id=%s echo . >> /c/n && cat /c/n > /n\n", s.base.Ref, t.TempDir()),
+		})
+		return files(t, image(t, result.Index), "n")["n"]
+	}
+	first := see("team-a")
+	if other := see("team-b"); other != first {
+		t.Errorf("another scope sees %q, want the same as the first: %q", other, first)
+	}
+}
+
+// sameSecond checks that a context is told from another one by its content, not only by names, sizes and times, as
+// commits of the same second would have it.
+func (s suite) sameSecond(t *testing.T) {
+	for _, content := range []string{"one", "two"} {
+		result := s.build(t, build.Request{
+			Context:    fstest.MapFS{"f": {Data: []byte(content), Mode: 0o644, ModTime: created}},
+			Dockerfile: fmt.Appendf(nil, "FROM %s\nCOPY f /f\n", s.base.Ref),
+		})
+		if got := files(t, image(t, result.Index), "f")["f"]; !strings.HasSuffix(got, content) {
+			t.Errorf("the file is %q, want %q", got, content)
+		}
+	}
+}
+
+func (s suite) concurrent(t *testing.T) {
+	var group errgroup.Group
+	for i := range 4 {
+		req := s.request(t, build.Request{
+			Context:    fstest.MapFS{"f": {Data: []byte(strconv.Itoa(i)), Mode: 0o644, ModTime: created}},
+			Dockerfile: fmt.Appendf(nil, "FROM %s\nCOPY f /f\nRUN cat /f > /g\n", s.base.Ref),
+		})
+		group.Go(func() error {
+			result, err := s.builder.Build(t.Context(), req)
+			if err != nil {
+				return err
+			}
+			if got := files(t, image(t, result.Index), "g")["g"]; !strings.HasSuffix(got, strconv.Itoa(i)) {
+				return fmt.Errorf("build %d has %q", i, got)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// cancel checks that a step which never ends is killed with its context, that the error says where, and that nothing
+// stays behind.
+func (s suite) cancel(t *testing.T) {
+	marker := strconv.FormatInt(100000+time.Now().UnixNano()%100000, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	req := s.request(t, build.Request{
+		Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN echo begun; sleep %s\n", s.base.Ref, marker),
+		Progress: func(e build.Event) {
+			if e.State == "log" && strings.Contains(string(e.Log), "begun") {
+				cancel()
+			}
+		},
+	})
+	begin := time.Now()
+	_, err := s.builder.Build(ctx, req)
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want context.Canceled", err)
+	}
+	t.Logf("after %s: %v", time.Since(begin), err)
+	var failed *build.Error
+	if !errors.As(err, &failed) || failed.Place.Start.Line != 2 {
+		t.Errorf("the error does not name the step: %v", err)
+	}
+	if got := processes(t, marker); len(got) > 0 {
+		t.Errorf("still running: %q", got)
+	}
+	assertFiles(t, filepath.Dir(req.Layout))
+	req.Dockerfile = fmt.Appendf(nil, "FROM %s\nRUN echo still works\n", s.base.Ref)
+	if _, err := s.builder.Build(t.Context(), req); err != nil {
+		t.Errorf("the next build: %v", err)
+	}
+}
+
+// processes are the command lines of this machine that have a word.
+func processes(t testing.TB, word string) []string {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, name := range all {
+		args, err := os.ReadFile(name)
+		if err == nil && strings.Contains(string(args), word) {
+			found = append(found, strings.ReplaceAll(string(args), "\x00", " "))
+		}
+	}
+	return found
+}

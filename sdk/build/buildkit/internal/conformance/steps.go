@@ -1,0 +1,55 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
+)
+
+// steps checks what a program can show of a build: events while it runs, steps with lines afterwards.
+func (s suite) steps(t *testing.T) {
+	var events, log []string
+	req := build.Request{
+		Dockerfile: fmt.Appendf(nil, "FROM %s AS one\n\nRUN echo first; echo second # %s\nFROM one\nCOPY --from=one /bin/sh /sh\n", s.base.Ref, t.Name()),
+		NoCache:    true,
+		Progress: func(e build.Event) {
+			if strings.Contains(e.Step, "RUN") {
+				events = append(events, e.State)
+				log = append(log, string(e.Log))
+			}
+		},
+	}
+	result := s.build(t, req)
+	if diff := cmp.Diff("start,done", strings.Join(slices.DeleteFunc(events, func(e string) bool { return e == "log" }), ",")); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff("first\nsecond\n", strings.Join(log, "")); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"1 FROM", "3 RUN", "5 COPY"}, instructions(result.Steps)); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
+	}
+	req.NoCache = false
+	for _, step := range s.build(t, req).Steps {
+		if strings.Contains(step.Name, "RUN") && !step.Cached {
+			t.Errorf("the second time, %s was not cached", step.Name)
+		}
+	}
+}
+
+// instructions are line and keyword of the steps that have a line.
+func instructions(steps []build.Step) []string {
+	var all []string
+	for _, s := range steps {
+		if s.Line > 0 {
+			_, instruction, _ := strings.Cut(s.Name, "] ")
+			all = append(all, fmt.Sprintf("%d %s", s.Line, strings.Fields(instruction)[0]))
+		}
+	}
+	return all
+}

@@ -1,0 +1,134 @@
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/util/entitlements"
+	"github.com/moby/buildkit/util/staticfs"
+	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
+)
+
+// request is a checked build.Request.
+type request struct {
+	build.Request
+	// key identifies the content of the context.
+	key string
+	// lines knows the places of steps.
+	lines lines
+}
+
+func newRequest(ctx context.Context, req build.Request) (*request, error) {
+	if req.Name == "" {
+		req.Name = "Dockerfile"
+	}
+	if err := check(req); err != nil {
+		return nil, err
+	}
+	key, err := tree{req.Context}.digest(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("build context: %w", err)
+	}
+	return &request{Request: req, key: key, lines: newLines(req.Name, req.Dockerfile)}, nil
+}
+
+func check(req build.Request) error {
+	if len(req.Dockerfile) == 0 {
+		return fmt.Errorf("%s: the request has no Dockerfile", req.Name)
+	}
+	if req.Context == nil {
+		return errors.New("the request has no build context")
+	}
+	if _, frontend, at, ok := parser.DetectSyntax(req.Dockerfile); ok {
+		return fmt.Errorf("%s:%d: the syntax line asks for the frontend %s: the builder uses its own, remove the line", req.Name, at[0].Start.Line, frontend)
+	}
+	for name := range req.Args {
+		switch {
+		case name == "" || strings.ContainsAny(name, "= \n"):
+			return fmt.Errorf("build argument %q: not a name", name)
+		case strings.HasPrefix(name, "BUILDKIT_"):
+			return fmt.Errorf("build argument %s: names that begin with BUILDKIT_ steer the builder and are reserved", name)
+		case name == "SOURCE_DATE_EPOCH":
+			return fmt.Errorf("build argument %s: is set from the request's Created", name)
+		}
+	}
+	for id, value := range req.Secrets {
+		if len(value) > secretsprovider.MaxSecretSize {
+			return fmt.Errorf("secret %s: %d bytes long, the limit is %d", id, len(value), secretsprovider.MaxSecretSize)
+		}
+	}
+	switch req.Network {
+	case build.NetworkNone, build.NetworkHost:
+		return nil
+	default:
+		return fmt.Errorf("network %q is neither %q nor %q", req.Network, build.NetworkNone, build.NetworkHost)
+	}
+}
+
+// solve is what the engine is asked for.
+func (r *request) solve(export client.ExportEntry, attachables ...session.Attachable) (client.SolveOpt, error) {
+	policy, err := sourcePolicy(r.Sources)
+	if err != nil {
+		return client.SolveOpt{}, err
+	}
+	opt := client.SolveOpt{
+		Frontend:      "dockerfile.v0",
+		FrontendAttrs: r.attrs(),
+		LocalMounts:   map[string]fsutil.FS{contextName: tree{r.Context}, dockerfileName: r.dockerfile()},
+		SharedKey:     r.key,
+		Session:       append(attachables, secretsprovider.FromMap(r.Secrets)),
+		SourcePolicy:  policy,
+		Exports:       []client.ExportEntry{export},
+	}
+	if r.Network == build.NetworkHost {
+		opt.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}
+	}
+	return opt, nil
+}
+
+func (r *request) attrs() map[string]string {
+	attrs := map[string]string{
+		"filename":                          "Dockerfile",
+		"target":                            r.Target,
+		"platform":                          strings.Join(r.Platforms, ","),
+		"multi-platform":                    "true", // an index even for one platform
+		"force-network-mode":                "none",
+		"build-arg:SOURCE_DATE_EPOCH":       r.epoch(),
+		"build-arg:BUILDKIT_CACHE_MOUNT_NS": r.CacheScope,
+	}
+	if r.Network == build.NetworkHost {
+		attrs["force-network-mode"] = "host"
+	}
+	if r.NoCache {
+		attrs["no-cache"] = ""
+	}
+	for name, value := range r.Args {
+		attrs["build-arg:"+name] = value
+	}
+	return attrs
+}
+
+// epoch is Created in seconds since 1970, which is also what a zero Created means.
+func (r *request) epoch() string {
+	if r.Created.IsZero() {
+		return "0"
+	}
+	return strconv.FormatInt(r.Created.Unix(), 10)
+}
+
+// dockerfile is a directory with the Dockerfile alone: a Dockerfile.dockerignore beside it has no say here.
+func (r *request) dockerfile() fsutil.FS {
+	dir := staticfs.NewFS()
+	dir.Add("Dockerfile", &types.Stat{Mode: 0o644}, r.Dockerfile)
+	return dir
+}
