@@ -1,0 +1,39 @@
+package rules
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+// aptValues are the options of apt and apt-get that take the next argument.
+var aptValues = []string{"-o", "--option", "-c", "--config-file", "-t", "--target-release", "--default-release", "-a", "--host-architecture", "-P", "--build-profiles"}
+
+// invocation is a package manager's command with its verb: apt-get, install, packages.
+type invocation struct {
+	*lint.Command
+	verb     lint.Arg
+	packages []lint.Arg
+}
+
+// invocations yields the commands with the names whose first operand is one of the verbs. The options withValue take the
+// next argument.
+func invocations(pass *lint.Pass, names, withValue, verbs []string) iter.Seq[invocation] {
+	return func(yield func(invocation) bool) {
+		for c := range pass.Commands(names...) {
+			operands := c.Operands(withValue...)
+			if len(operands) == 0 || !slices.Contains(verbs, operands[0].Text) {
+				continue
+			}
+			if !yield(invocation{c, operands[0], operands[1:]}) {
+				return
+			}
+		}
+	}
+}
+
+// apt yields the commands of apt and apt-get with one of the verbs.
+func apt(pass *lint.Pass, verbs ...string) iter.Seq[invocation] {
+	return invocations(pass, []string{"apt-get", "apt"}, aptValues, verbs)
+}

@@ -1,0 +1,52 @@
+package rules
+
+import (
+	"slices"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+var pipeToShell = lint.Rule{
+	ID: "DF2001", Name: "pipe-to-shell", Title: "download run without being looked at",
+	Group: lint.SupplyChain, Severity: finding.Error,
+	Run: func(pass *lint.Pass) {
+		for _, s := range pass.Scripts {
+			for _, p := range s.Pipelines {
+				reportPiped(pass, p)
+			}
+			for _, c := range s.Commands {
+				reportSubstituted(pass, c)
+			}
+		}
+	},
+}
+
+// reportPiped reports curl ... | sh, with any filters in between.
+func reportPiped(pass *lint.Pass, p *lint.Pipeline) {
+	var download *lint.Command
+	for _, stage := range p.Stages {
+		for _, c := range stage {
+			if download != nil && readsProgram(c) && c.Stmt != nil {
+				pass.Report(c.NameWord(), "%s runs what %s downloads, unseen and unverified; download to a file, check its checksum, then run it", c.Name, download.Name).
+					Related(download.NameWord(), "downloaded here")
+				return
+			}
+		}
+		if i := slices.IndexFunc(stage, isDownload); i >= 0 {
+			download = stage[i]
+		}
+	}
+}
+
+// reportSubstituted reports sh -c "$(curl ...)", eval "$(curl ...)", . <(curl ...) and bash <(curl ...).
+func reportSubstituted(pass *lint.Pass, c *lint.Command) {
+	if !interpreters[c.Name] && c.Name != "eval" && c.Name != "source" && c.Name != "." {
+		return
+	}
+	inside := substituted(c)
+	if i := slices.IndexFunc(inside, isDownload); i >= 0 {
+		pass.Report(c.NameWord(), "%s runs what %s downloads, unseen and unverified; download to a file, check its checksum, then run it", c.Name, inside[i].Name).
+			Related(inside[i].NameWord(), "downloaded here")
+	}
+}

@@ -1,0 +1,42 @@
+// Package rules has the lint rules of Plimsoll, in six groups; README.md is their index. Each rule is a value in a file
+// of its own, with its page (ID.md) beside it and its tests in testdata/ID.
+//
+// To run them all:
+//
+//	findings, err := lint.Run(file, rules.All(), lint.Config{At: now})
+package rules
+
+import (
+	"embed"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+//go:generate go run gen.go
+
+//go:embed DF*.md
+var pages embed.FS
+
+// All returns all rules, ordered by id, with their pages. The slice is new for each call and may be changed.
+func All() []lint.Rule {
+	all := []lint.Rule{
+		untaggedImage,
+		latestTag,
+		pipeToShell,
+		tlsDisabled,
+		secretVariable,
+		rootAtEnd,
+		aptYes,
+		apkNoCache,
+		relativeWorkdir,
+		addForLocalFiles,
+	}
+	for i, r := range all {
+		page, err := pages.ReadFile(r.ID + ".md")
+		if err != nil {
+			continue // lint.Validate reports a rule without page; TestRules runs it
+		}
+		all[i].Doc = string(page)
+	}
+	return all
+}

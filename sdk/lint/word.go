@@ -1,0 +1,151 @@
+package lint
+
+import (
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// arg makes an argument of a syntax word.
+func (s *Script) arg(w *syntax.Word) Arg {
+	a := Arg{script: s, start: int(w.Pos().Offset()), end: int(w.End().Offset()), syntax: w, Literal: true}
+	if len(w.Parts) == 1 {
+		if lit, ok := w.Parts[0].(*syntax.Lit); ok && strings.IndexByte(lit.Value, '\\') < 0 {
+			a.Text = lit.Value
+			a.Literal = !strings.ContainsAny(lit.Value, "*?[")
+			return a
+		}
+	}
+	var b strings.Builder
+	a.Literal = s.appendParts(&b, w.Parts, false)
+	a.Text = b.String()
+	return a
+}
+
+// appendParts writes what parts say and returns whether that is known before the run.
+func (s *Script) appendParts(b *strings.Builder, parts []syntax.WordPart, quoted bool) (literal bool) {
+	literal = true
+	for _, part := range parts {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			unescape(b, part.Value, quoted)
+			literal = literal && (quoted || !strings.ContainsAny(part.Value, "*?["))
+		case *syntax.SglQuoted:
+			b.WriteString(part.Value)
+		case *syntax.DblQuoted:
+			literal = s.appendParts(b, part.Parts, true) && literal
+		default:
+			b.WriteString(s.text[min(int(part.Pos().Offset()), len(s.text)):min(int(part.End().Offset()), len(s.text))])
+			literal = false
+		}
+	}
+	return literal
+}
+
+// unescape writes a literal without the backslashes that the shell takes out.
+func unescape(b *strings.Builder, text string, quoted bool) {
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+1 < len(text) && (!quoted || strings.IndexByte("$`\"\\\n", text[i+1]) >= 0) {
+			i++
+			if text[i] == '\n' {
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+}
+
+// script returns the script that the command hands to a shell, with -c or as a heredoc; nil when there is none that can
+// be known.
+func (c *Command) script() *Script {
+	if !isShell(c.Name) {
+		return nil
+	}
+	inner := &Script{Instruction: c.Script.Instruction, Shell: []string{c.name.Text, "-c"}, Outer: c}
+	for i, a := range c.Args {
+		if a.IsFlag() {
+			if isFlag(a.Text, "-c") && i+1 < len(c.Args) {
+				return inner.fromArg(c.Args[i+1])
+			}
+			continue
+		}
+		return nil // a script file
+	}
+	if c.Stmt == nil {
+		return nil
+	}
+	for _, r := range c.Stmt.Redirs {
+		if r.Hdoc != nil && (r.N == nil || r.N.Value == "0") {
+			inner.addRaw(c.Script, int(r.Hdoc.Pos().Offset()), int(r.Hdoc.End().Offset()))
+			return inner.orNil()
+		}
+	}
+	return nil
+}
+
+// fromArg takes the text of an argument as the script. Variables that the outer shell expands stay as written: they may
+// become anything, and the commands around them stay what they are.
+func (s *Script) fromArg(a Arg) *Script {
+	if a.script == nil {
+		s.text, s.pieces = a.word.Text, []piece{{0, a.word}}
+		return s.orNil()
+	}
+	if len(a.syntax.Parts) != 1 {
+		return nil
+	}
+	switch part := a.syntax.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if part.Dollar {
+			return nil
+		}
+		s.addRaw(a.script, a.start+1, a.end-1)
+	case *syntax.DblQuoted:
+		if part.Dollar {
+			return nil
+		}
+		s.addQuoted(a.script, a.start+1, a.end-1)
+	default:
+		return nil
+	}
+	return s.orNil()
+}
+
+func (s *Script) orNil() *Script {
+	if len(s.pieces) == 0 {
+		return nil
+	}
+	return s
+}
+
+// addRaw appends outer.text[i:j] as it is.
+func (s *Script) addRaw(outer *Script, i, j int) {
+	if i >= j || j > len(outer.text) {
+		return
+	}
+	for i < j {
+		p := outer.piece(i)
+		from := clip(p.word, i-p.at)
+		to := clip(p.word, j-p.at)
+		if from >= to {
+			return
+		}
+		s.pieces = append(s.pieces, piece{len(s.text), p.word.Slice(from, to)})
+		s.text += p.word.Text[from:to]
+		i += to - from
+	}
+}
+
+// addQuoted appends what stands between double quotes.
+func (s *Script) addQuoted(outer *Script, i, j int) {
+	if j > len(outer.text) {
+		return
+	}
+	for k := i; k < j; k++ {
+		if outer.text[k] == '\\' && k+1 < j && strings.IndexByte("$`\"\\", outer.text[k+1]) >= 0 {
+			s.addRaw(outer, i, k)
+			i = k + 1
+			k++
+		}
+	}
+	s.addRaw(outer, i, j)
+}
