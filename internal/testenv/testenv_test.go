@@ -14,8 +14,12 @@ type verdict struct {
 	got string
 }
 
-func (v *verdict) Helper()                          {}
-func (v *verdict) Skipf(format string, args ...any) { v.got = "skip: " + fmt.Sprintf(format, args...) }
+func (v *verdict) Helper() {}
+
+func (v *verdict) Skipf(format string, args ...any) {
+	v.got = "skip: " + fmt.Sprintf(format, args...)
+}
+
 func (v *verdict) Fatalf(format string, args ...any) {
 	v.got = "fatal: " + fmt.Sprintf(format, args...)
 }

@@ -29,7 +29,8 @@ func TestString(t *testing.T) {
 		{"nowhere", finding.Finding{Severity: finding.Error}, "-: error: m (DF1002)"},
 		{"forgotten severity", finding.Finding{Place: at(1, 1)}, "app/Dockerfile:1:1: severity(0): m (DF1002)"},
 		{
-			"suppressed", finding.Finding{Place: at(1, 1), Severity: finding.Error, Suppressed: &finding.Suppression{Reason: "known"}},
+			"suppressed",
+			finding.Finding{Place: at(1, 1), Severity: finding.Error, Suppressed: &finding.Suppression{Reason: "known"}},
 			"app/Dockerfile:1:1: error: m (DF1002) [suppressed: known]",
 		},
 	}
@@ -64,9 +65,8 @@ func TestGate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			err := finding.Gate(tt.findings, tt.at)
-			var gate *finding.GateError
 			var got []string
-			if errors.As(err, &gate) {
+			if gate, ok := errors.AsType[*finding.GateError](err); ok {
 				for _, f := range gate.Findings {
 					got = append(got, f.Rule)
 				}

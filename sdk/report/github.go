@@ -53,12 +53,7 @@ func command(r Report, src *source, f finding.Finding) string {
 		}
 	}
 	property("title", f.Rule)
-	if f.Help != "" {
-		message += "\n" + f.Help
-	}
-	if f.URL != "" {
-		message += "\n" + f.URL
-	}
+	message = lines(message, f.Help, f.URL)
 	level := [...]string{finding.Info: "notice", finding.Warning: "warning", finding.Error: "error"}[f.Severity]
 	return "::" + level + " " + strings.Join(props, ",") + "::" + githubData.Replace(message)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
@@ -96,12 +98,7 @@ func (j JUnit) testcase(r Report, f finding.Finding) junitCase {
 	if f.Place.File != "" {
 		c.File = r.path(f.Place)
 	}
-	text := f.String()
-	for _, more := range []string{f.Help, f.URL} {
-		if more != "" {
-			text += "\n" + more
-		}
-	}
+	text := lines(f.String(), f.Help, f.URL)
 	switch {
 	case f.Suppressed != nil:
 		c.Skipped = &junitMessage{Message: f.Suppressed.Reason}
@@ -111,4 +108,9 @@ func (j JUnit) testcase(r Report, f finding.Finding) junitCase {
 		c.Out = text
 	}
 	return c
+}
+
+// lines joins those that are not empty.
+func lines(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), "\n")
 }

@@ -50,7 +50,7 @@ func (m Markdown) Write(w io.Writer, r Report) error {
 }
 
 // rows writes the rows of a table; more is what follows the message on a line of its own.
-func (m Markdown) rows(out io.Writer, r Report, findings []finding.Finding, more func(finding.Finding) string) {
+func (m Markdown) rows(out *bufio.Writer, r Report, findings []finding.Finding, more func(finding.Finding) string) {
 	limit := m.Limit
 	if limit <= 0 {
 		limit = 100

@@ -203,6 +203,7 @@ func BenchmarkText(b *testing.B)  { benchmark(b, report.Text{}) }
 func BenchmarkSARIF(b *testing.B) { benchmark(b, report.SARIF{}) }
 
 func benchmark(b *testing.B, f report.Format) {
+	b.Helper()
 	r := full()
 	for len(r.Findings) < 1000 {
 		r.Findings = append(r.Findings, r.Findings...)

@@ -89,14 +89,10 @@ func (s *sarif) rules() []sarifRule {
 }
 
 func (s *sarif) result(f finding.Finding) sarifResult {
-	text := f.Message
-	if f.Help != "" {
-		text += "\n" + f.Help
-	}
 	res := sarifResult{
 		RuleID:       f.Rule,
 		Level:        sarifLevel(f.Severity),
-		Message:      sarifText(text),
+		Message:      sarifText(lines(f.Message, f.Help)),
 		Suppressions: []sarifSuppression{}, // none is said with an empty list: null would mean that nobody looked
 	}
 	if loc, ok := s.location(f.Place, ""); ok {

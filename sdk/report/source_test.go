@@ -150,13 +150,13 @@ func TestExcerpts(t *testing.T) {
 
 func TestFingerprintsSurviveOtherChanges(t *testing.T) {
 	place := func(line int) finding.Place { return finding.Place{Start: finding.Position{Line: line, Column: 6}} }
-	print := func(r report.Report) string { return sarifResults(t, r)[0].PartialFingerprints["plimsoll/v1"] }
+	fingerprint := func(r report.Report) string { return sarifResults(t, r)[0].PartialFingerprints["plimsoll/v1"] }
 
-	before := print(oneFinding("FROM a\n", place(1)))
-	if after := print(oneFinding("# new\nFROM a\n", place(2))); after != before {
+	before := fingerprint(oneFinding("FROM a\n", place(1)))
+	if after := fingerprint(oneFinding("# new\nFROM a\n", place(2))); after != before {
 		t.Error("a line above changes the fingerprint")
 	}
-	if after := print(oneFinding("FROM b\n", place(1))); after == before {
+	if after := fingerprint(oneFinding("FROM b\n", place(1))); after == before {
 		t.Error("another line has the same fingerprint")
 	}
 
@@ -172,7 +172,7 @@ func TestFingerprintsSurviveOtherChanges(t *testing.T) {
 		r.Findings[0].Place = finding.Place{Image: "example.com/shop@sha256:" + digest, Path: "config.User"}
 		return r
 	}
-	if print(image("1")) != print(image("2")) {
+	if fingerprint(image("1")) != fingerprint(image("2")) {
 		t.Error("a new build of an image changes the fingerprint")
 	}
 }

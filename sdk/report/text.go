@@ -49,7 +49,7 @@ func (t Text) Write(w io.Writer, r Report) error {
 	return out.Flush()
 }
 
-func (t Text) finding(out io.Writer, src *source, f finding.Finding) {
+func (t Text) finding(out *bufio.Writer, src *source, f finding.Finding) {
 	fmt.Fprintf(out, "%s: %s: %s %s", t.style(bold, visible(f.Place.String())), t.style(color(f.Severity), f.Severity.String()),
 		visible(f.Message), t.style(faint, "("+visible(f.Rule)+")"))
 	if f.Suppressed != nil {
@@ -73,7 +73,7 @@ func (t Text) finding(out io.Writer, src *source, f finding.Finding) {
 	}
 }
 
-func (t Text) excerpt(out io.Writer, e excerpt, color string) {
+func (t Text) excerpt(out *bufio.Writer, e excerpt, color string) {
 	fmt.Fprintf(out, "%5d | %s%s%s\n", e.Line, e.Before, t.style(color, e.Marked), e.After)
 	if e.Before == "" && e.Marked == "" {
 		return
