@@ -42,7 +42,7 @@ type Builder struct {
 	client *client.Client
 	home   build.Home
 	opt    Options
-	export exporter
+	export func(b *Builder, r *request, dir string) (export, error)
 }
 
 var _ build.Builder = (*Builder)(nil)
@@ -50,7 +50,7 @@ var _ build.Builder = (*Builder)(nil)
 // New returns a builder over a connection to an engine that exports OCI layouts, which the builder owns from now on.
 // It is there for homes that are not in this package; programs call embedded.Start, [Docker] or [Dial].
 func New(c *client.Client, home build.Home, opt Options) *Builder {
-	return &Builder{client: c, home: home, opt: opt.orDefault(), export: ociExporter{}}
+	return &Builder{client: c, home: home, opt: opt.orDefault(), export: exportOCI}
 }
 
 // Home says where builds run and how far that can be trusted. It is the same as in each Result.
@@ -75,16 +75,18 @@ func (b *Builder) Build(ctx context.Context, req build.Request) (*build.Result, 
 	}
 	defer layout.discard()
 
-	solve, err := r.solve(b.export.entry(r, layout.dir), credentials{keychain: b.opt.Keychain})
+	export, err := b.export(b, r, layout.dir)
+	if err != nil {
+		return nil, err
+	}
+	solve, err := r.solve(export, credentials{keychain: b.opt.Keychain})
 	if err != nil {
 		return nil, err
 	}
 	steps := watch(r)
-	if _, err = b.client.Solve(ctx, nil, solve, steps.status); err == nil {
-		err = b.export.finish(ctx, r, layout.dir)
-	}
+	_, err = b.client.Solve(ctx, nil, solve, steps.status)
 	steps.wait()
-	if err != nil {
+	if err = export.finish(ctx, err); err != nil {
 		return nil, explain(ctx, r, steps, err)
 	}
 	index, digest, err := layout.commit(ctx)
@@ -94,23 +96,24 @@ func (b *Builder) Build(ctx context.Context, req build.Request) (*build.Result, 
 	return &build.Result{Index: index, Digest: digest, Layout: req.Layout, Home: b.home, Steps: steps.list()}, nil
 }
 
-// exporter gets a build's result out of an engine and into an empty directory, as an OCI layout.
-type exporter interface {
+// export is how a build's result gets out of an engine and into an empty directory, as an OCI layout.
+type export struct {
 	// entry is what the engine is asked to export.
-	entry(r *request, dir string) client.ExportEntry
-	// finish is called after a build without error.
-	finish(ctx context.Context, r *request, dir string) error
+	entry client.ExportEntry
+	// single says that the engine can't be asked for an index.
+	single bool
+	// finish is called with the build's error when it ended, and returns it or its own.
+	finish func(ctx context.Context, err error) error
 }
 
-// ociExporter is for engines that write OCI layouts themselves.
-type ociExporter struct{}
-
-func (ociExporter) entry(_ *request, dir string) client.ExportEntry {
-	return client.ExportEntry{
-		Type:      client.ExporterOCI,
-		OutputDir: dir,
-		Attrs:     map[string]string{"tar": "false", "rewrite-timestamp": "true"},
-	}
+// exportOCI is for engines that write OCI layouts themselves.
+func exportOCI(_ *Builder, _ *request, dir string) (export, error) {
+	return export{
+		entry: client.ExportEntry{
+			Type:      client.ExporterOCI,
+			OutputDir: dir,
+			Attrs:     map[string]string{"tar": "false", "rewrite-timestamp": "true"},
+		},
+		finish: func(_ context.Context, err error) error { return err },
+	}, nil
 }
-
-func (ociExporter) finish(context.Context, *request, string) error { return nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -28,8 +29,8 @@ func explain(ctx context.Context, r *request, s *steps, err error) error {
 	if st != nil && !aside.MatchString(st.name) {
 		out.Step = st.name
 	}
-	if line := source(err); line > 0 {
-		out.Place = r.lines.at(line)
+	if place := r.lines.at(source(err)); place.File != "" {
+		out.Place = place
 	}
 	return out
 }
@@ -60,12 +61,19 @@ func (s *steps) running() *step {
 	return nil
 }
 
+// parseError is a Dockerfile's syntax error. Old engines tell the line in the text only.
+var parseError = regexp.MustCompile(`dockerfile parse error (?:on )?line (\d+): `)
+
 // source is the line of the Dockerfile that an error carries, or 0.
 func source(err error) int {
 	for _, s := range errdefs.Sources(err) {
 		if len(s.Ranges) > 0 {
 			return int(s.Ranges[0].GetStart().GetLine())
 		}
+	}
+	if m := parseError.FindStringSubmatch(err.Error()); m != nil {
+		line, _ := strconv.Atoi(m[1])
+		return line
 	}
 	return 0
 }
@@ -85,7 +93,7 @@ func (e *engineError) Is(target error) bool {
 	case syscall.ENOSPC:
 		return strings.Contains(e.text, syscall.ENOSPC.Error())
 	case build.ErrUnlisted:
-		return strings.Contains(e.text, "denied by policy")
+		return denied(e.text)
 	default:
 		return false
 	}
@@ -96,7 +104,7 @@ var noise = regexp.MustCompile(strings.Join([]string{
 	`failed to solve( with frontend \S+)?: `,
 	`failed to (resolve source metadata|load cache key|compute cache key|calculate checksum of ref \S+|load LLB|create LLB definition)( for \S+)?: `,
 	`rpc error: code = \w+ desc = `,
-	`dockerfile parse error on line \d+: `,
+	parseError.String(),
 }, "|"))
 
 // plain leaves out the noise, and what is said twice in a row.

@@ -3,6 +3,7 @@ package buildkit
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,17 +64,23 @@ func newLines(name string, dockerfile []byte) lines {
 }
 
 // stepName matches "[linux/amd64 build 2/4] RUN go build". Platform and stage may be missing.
-var stepName = regexp.MustCompile(`^\[(\S+/\S+ )?(?:(\S+) )? *(\d+)/(\d+)\] (.*)`)
+var stepName = regexp.MustCompile(`^\[(?:[a-z0-9]+/[^\s\]]+ )?(?:(\S+) )? *(\d+)/(\d+)\] `)
+
+// loadName matches "[internal] load metadata for docker.io/library/debian:12@sha256:...".
+var loadName = regexp.MustCompile(`internal\] load metadata for (\S+)$`)
 
 // place is where the step's instruction stands, or zero.
 func (l lines) place(step string) finding.Place {
+	if m := loadName.FindStringSubmatch(step); m != nil {
+		return l.at(1 + slices.IndexFunc(l.text, func(line string) bool { return strings.Contains(line, m[1]) }))
+	}
 	m := stepName.FindStringSubmatch(step)
 	if m == nil {
 		return finding.Place{}
 	}
-	counted, from := l.stages[m[2]], l.froms[m[2]]
-	number, _ := strconv.Atoi(m[3])
-	total, _ := strconv.Atoi(m[4])
+	counted, from := l.stages[m[1]], l.froms[m[1]]
+	number, _ := strconv.Atoi(m[2])
+	total, _ := strconv.Atoi(m[3])
 	// Triggers that the base image brings along are counted after FROM.
 	triggers := total - len(counted)
 	if number > 1 && number <= 1+triggers {
@@ -88,12 +95,12 @@ func (l lines) place(step string) finding.Place {
 	return counted[number-1]
 }
 
-// at is where the instruction on a line begins.
+// at is where the instruction on a line begins, or zero for no line of the file.
 func (l lines) at(line int) finding.Place {
-	start := finding.Position{Line: line}
-	if line <= len(l.text) {
-		text := strings.TrimPrefix(l.text[line-1], "\ufeff")
-		start.Column = 1 + len(text) - len(strings.TrimLeft(text, " \t"))
+	if line < 1 || line > len(l.text) {
+		return finding.Place{}
 	}
-	return finding.Place{File: l.file, Start: start}
+	text := strings.TrimPrefix(l.text[line-1], "\ufeff")
+	column := 1 + len(text) - len(strings.TrimLeft(text, " \t"))
+	return finding.Place{File: l.file, Start: finding.Position{Line: line, Column: column}}
 }

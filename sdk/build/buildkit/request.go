@@ -76,7 +76,7 @@ func check(req build.Request) error {
 }
 
 // solve is what the engine is asked for.
-func (r *request) solve(export client.ExportEntry, attachables ...session.Attachable) (client.SolveOpt, error) {
+func (r *request) solve(export export, attachables ...session.Attachable) (client.SolveOpt, error) {
 	policy, err := sourcePolicy(r.Sources)
 	if err != nil {
 		return client.SolveOpt{}, err
@@ -88,7 +88,10 @@ func (r *request) solve(export client.ExportEntry, attachables ...session.Attach
 		SharedKey:     r.key,
 		Session:       append(attachables, secretsprovider.FromMap(r.Secrets)),
 		SourcePolicy:  policy,
-		Exports:       []client.ExportEntry{export},
+		Exports:       []client.ExportEntry{export.entry},
+	}
+	if export.single {
+		opt.FrontendAttrs["multi-platform"] = "false"
 	}
 	if r.Network == build.NetworkHost {
 		opt.AllowedEntitlements = []string{entitlements.EntitlementNetworkHost.String()}

@@ -131,7 +131,7 @@ func (s *steps) emit(st *step, log []byte) {
 }
 
 // platform matches the platform in "[linux/amd64 build 2/4] RUN go build" and "[linux/amd64 internal] load metadata".
-var platform = regexp.MustCompile(`^\[\S+/\S+ `)
+var platform = regexp.MustCompile(`^\[[a-z0-9]+/[^\s\]]+ `)
 
 // displayName leaves out the platform where there is only one.
 func (s *steps) displayName(name string) string {
@@ -142,7 +142,7 @@ func (s *steps) displayName(name string) string {
 }
 
 // aside matches the names of steps that do nothing for the image.
-var aside = regexp.MustCompile(`^\[(\S+/\S+ )?(internal|auth)\] `)
+var aside = regexp.MustCompile(`^\[([a-z0-9]+/[^\s\]]+ )?(internal|auth)\] `)
 
 // list is the steps that did something for the image, in the order in which they started.
 func (s *steps) list() []build.Step {

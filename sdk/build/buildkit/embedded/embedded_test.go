@@ -37,9 +37,9 @@ func runc(t testing.TB) string {
 }
 
 func TestConformanceRunc(t *testing.T) {
-	conformance.Test(t, start(t, embedded.Options{Runc: runc(t), State: t.TempDir()}))
+	conformance.Test(t, start(t, embedded.Options{Runc: runc(t), State: t.TempDir()}), conformance.Lacks{})
 }
 
 func TestConformanceNative(t *testing.T) {
-	conformance.Test(t, start(t, embedded.Options{Runc: runc(t), State: t.TempDir(), Snapshotter: embedded.Native}))
+	conformance.Test(t, start(t, embedded.Options{Runc: runc(t), State: t.TempDir(), Snapshotter: embedded.Native}), conformance.Lacks{})
 }

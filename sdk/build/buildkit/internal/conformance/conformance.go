@@ -8,10 +8,16 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 )
 
+// Lacks is what a home says that it can't do, and what is therefore not asked of it.
+type Lacks struct {
+	Enforcement bool // of sources
+	RunNetwork  bool // RUN --network
+	Platforms   bool // more than one
+}
+
 // Test runs the whole suite against a home. The builder's keychain is anonymous.
-func Test(t *testing.T, b build.Builder) {
-	base := Userland(t, "1.4.8")
-	s := suite{builder: b, base: base}
+func Test(t *testing.T, b build.Builder, lacks Lacks) {
+	s := suite{builder: b, base: Userland(t, "1.4.8"), lacks: lacks}
 	t.Run("image", s.image)
 	t.Run("reproducible", s.reproducible)
 	t.Run("requests", s.requests)
@@ -29,6 +35,7 @@ func Test(t *testing.T, b build.Builder) {
 type suite struct {
 	builder build.Builder
 	base    build.Source
+	lacks   Lacks
 }
 
 // created is the commit's time in all requests.

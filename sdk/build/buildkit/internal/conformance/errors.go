@@ -38,7 +38,7 @@ func (s suite) errors(t *testing.T) {
 			name:       "no such file in the context",
 			dockerfile: "FROM BASE\nCOPY nothing /\n",
 			place:      "Dockerfile:2:1",
-			want:       []string{`COPY nothing /: "/nothing": not found`},
+			want:       []string{"COPY nothing /: ", `"/nothing"`, "not found"},
 		},
 		{
 			name:       "no such image",

@@ -34,6 +34,9 @@ func pull(t testing.TB, s build.Source) v1.Image {
 
 // sources attacks the source policy: everything that was not listed is denied, each way there is to read something.
 func (s suite) sources(t *testing.T) {
+	if s.lacks.Enforcement {
+		t.Skip("this home says that it does not enforce sources")
+	}
 	evil := Userland(t, "6.6.6")
 	var hits atomic.Int32
 	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
@@ -53,9 +56,6 @@ func (s suite) sources(t *testing.T) {
 		{"inherited trigger", "FROM TRAP\nRUN true\n"},
 		{"http", "FROM BASE\nADD WEB/file /file\n"},
 		{"git", "FROM BASE\nADD WEB/repo.git#main /repo\n"},
-	}
-	if !s.builder.(interface{ Home() build.Home }).Home().Enforces {
-		t.Skip("this home says that it does not enforce sources")
 	}
 	tag, _, _ := strings.Cut(s.base.Ref, "@")
 	replace := strings.NewReplacer("EVIL", evil.Ref, "BASE", s.base.Ref, "TRAP", trap.Ref, "WEB", web.URL, "TAG", tag)
@@ -110,12 +110,20 @@ func (s suite) platforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	both := build.Source{Kind: "image", Ref: tag.Name() + "@" + digest.String()}
-	result := s.build(t, build.Request{
+	req := build.Request{
 		Platforms:  []string{"linux/amd64", "linux/arm64"},
 		Context:    service(),
 		Dockerfile: fmt.Appendf(nil, "FROM %s\nCOPY bin/run /run\n", both.Ref),
 		Sources:    []build.Source{both},
-	})
+	}
+	if s.lacks.Platforms {
+		_, err := s.builder.Build(t.Context(), s.request(t, req))
+		if err == nil || !strings.Contains(err.Error(), "one platform") {
+			t.Errorf("got %v, want an error", err)
+		}
+		return
+	}
+	result := s.build(t, req)
 	var got []string
 	for _, img := range images(t, result.Index) {
 		c, err := img.ConfigFile()

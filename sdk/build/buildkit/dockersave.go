@@ -1,0 +1,125 @@
+package buildkit
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	cerrdefs "github.com/containerd/errdefs"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/moby/buildkit/client"
+	docker "github.com/moby/moby/client"
+)
+
+// dockerSave gets images out of a daemon whose BuildKit exports to the daemon's image store only.
+type dockerSave struct{ docker *docker.Client }
+
+// export has the image stored under a tag that nothing else has, saved and converted, and the tag removed.
+func (d dockerSave) export(b *Builder, r *request, dir string) (export, error) {
+	if len(r.Platforms) > 1 {
+		return export{}, fmt.Errorf("platforms %s: %s", strings.Join(r.Platforms, ", "), saved)
+	}
+	tag := "plimsoll.invalid/build:" + strings.ToLower(rand.Text())
+	return export{
+		entry:  client.ExportEntry{Type: "moby", Attrs: map[string]string{"name": tag}},
+		single: true,
+		finish: func(ctx context.Context, err error) error {
+			if err == nil {
+				err = d.convert(ctx, b, r, tag, dir)
+			}
+			return errors.Join(err, d.remove(ctx, tag))
+		},
+	}, nil
+}
+
+// remove removes the tag, and with it what only it kept, even when ctx has ended.
+func (d dockerSave) remove(ctx context.Context, tag string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_, err := d.docker.ImageRemove(ctx, tag, docker.ImageRemoveOptions{})
+	if cerrdefs.IsNotFound(err) {
+		return nil // the build did not get so far
+	}
+	return err
+}
+
+// convert saves the tagged image and writes it to dir as a layout.
+func (d dockerSave) convert(ctx context.Context, b *Builder, r *request, tag, dir string) error {
+	file := filepath.Join(dir, "saved.tar")
+	if err := d.save(ctx, tag, file); err != nil {
+		return err
+	}
+	ref, err := name.NewTag(tag)
+	if err != nil {
+		return err
+	}
+	img, err := tarball.ImageFromPath(file, &ref)
+	if err != nil {
+		return err
+	}
+	keep, err := b.sourceLayers(ctx, r, img)
+	if err != nil {
+		return err
+	}
+	if img, err = toOCI(img, keep, r.Created); err != nil {
+		return err
+	}
+	if err := writeLayout(dir, img); err != nil {
+		return err
+	}
+	return os.Remove(file)
+}
+
+func (d dockerSave) save(ctx context.Context, tag, file string) error {
+	saved, err := d.docker.ImageSave(ctx, []string{tag})
+	if err != nil {
+		return err
+	}
+	defer saved.Close()
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, saved)
+	return errors.Join(err, f.Close())
+}
+
+// sourceLayers are the layers of the images that the build could read, by the digest of their content. In the result they
+// must stay as they are, since they say what it stands on.
+func (b *Builder) sourceLayers(ctx context.Context, r *request, img v1.Image) (map[v1.Hash]bool, error) {
+	built, err := img.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	layers := map[v1.Hash]bool{}
+	for _, s := range r.Sources {
+		if s.Kind != "image" {
+			continue
+		}
+		ref, err := name.NewDigest(s.Ref)
+		if err != nil {
+			return nil, err
+		}
+		source, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(b.opt.Keychain), remote.WithPlatform(*built.Platform()))
+		if err != nil {
+			return nil, fmt.Errorf("%s: which layers of the result are its own: %w", s.Ref, err)
+		}
+		config, err := source.ConfigFile()
+		if err != nil {
+			return nil, fmt.Errorf("%s: which layers of the result are its own: %w", s.Ref, err)
+		}
+		for _, id := range config.RootFS.DiffIDs {
+			layers[id] = true
+		}
+	}
+	return layers, nil
+}
