@@ -30,6 +30,13 @@ type Runtime interface {
 	Name() string
 }
 
+// PlatformRuntime is an optional interface of a [Runtime] that knows what it can run.
+type PlatformRuntime interface {
+	// CanRun returns nil when images of the platform ("linux/arm64") run here, natively or emulated, and else an error
+	// that wraps [ErrUnsupported] and says why not.
+	CanRun(ctx context.Context, platform string) error
+}
+
 // Spec says what to start. Image and Platform are required.
 type Spec struct {
 	// Image is the image, one platform's manifest. Its digest identifies it in results.
@@ -93,7 +100,7 @@ func (l Limits) OrDefault() Limits {
 }
 
 // Instance is a running (or ended) instance. All methods are safe for concurrent use.
-// What not every sandbox can do is an optional interface: [Execer], [Signaler], [Inspector], [Restarter].
+// What not every sandbox can do is an optional interface: [Execer], [Signaler], [Inspector], [Restarter], [Meter].
 type Instance interface {
 	// ID identifies it in messages.
 	ID() string
@@ -159,6 +166,19 @@ type Inspector interface {
 	Listening(ctx context.Context) ([]Socket, error)
 	// ReadFile reads a regular file of the running instance, tmpfs included, up to Limits.Output bytes.
 	ReadFile(ctx context.Context, path string) ([]byte, error)
+}
+
+// Meter measures what an instance uses.
+type Meter interface {
+	// Usage is what all processes of the instance use at present.
+	Usage(ctx context.Context) (Usage, error)
+}
+
+// Usage is what an instance uses. Memory is in bytes, without the page cache; CPU is the time since the start.
+type Usage struct {
+	Memory int64
+	PIDs   int
+	CPU    time.Duration
 }
 
 // Process is one process of an instance. Capabilities is the effective set's bit mask as in /proc/pid/status.
