@@ -1,0 +1,181 @@
+// Package deps_test holds what a compiler does not: which package may import what, and what every package has to have.
+package deps_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/plimsoll-dev/plimsoll/"
+
+// forbidden is an import that a package must not drag in, directly or by way of others.
+type forbidden struct {
+	path   string // a package, with all that lies below it
+	reason string
+	absent bool // nothing of this module needs it yet; the test says when that changes
+}
+
+// heavy is what nobody pays for who only reads, judges or describes.
+var heavy = []forbidden{
+	{path: "github.com/moby/buildkit/solver", reason: "executes builds: only sdk/build/buildkit"},
+	{path: "github.com/moby/buildkit/client", reason: "speaks to builders: only sdk/build/buildkit and definition/inputs"},
+	{path: "github.com/containerd/containerd/v2", reason: "stores and mounts images: only sdk/build/buildkit"},
+	{path: "github.com/moby/moby/client", reason: "speaks to Docker: only sdk/build/buildkit, sandbox/docker and fleet/docker"},
+	{path: "github.com/testcontainers/testcontainers-go", reason: "starts containers: only sdk/sandbox/docker", absent: true},
+	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
+	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},
+	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes", absent: true},
+}
+
+// light lists the packages that stay light. Interfaces are among them: whoever implements one elsewhere, or takes one
+// as a parameter, must not compile the implementations that lie beside it.
+var light = []string{
+	"sdk/finding", "sdk/report", "sdk/catalog", "sdk/definition", "sdk/lint", "sdk/lint/rules", "sdk/registry",
+	"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/pipeline",
+}
+
+// standalone packages import the standard library and each other, nothing else.
+var standalone = []string{"sdk/finding", "sdk/report"}
+
+func TestLightPackagesStayLight(t *testing.T) {
+	g := load(t)
+	for _, pkg := range light {
+		for _, f := range heavy {
+			if path := g.path(module+pkg, func(p string) bool { return within(p, f.path) }); path != nil {
+				t.Errorf("%s must not import %s (%s), but does by way of\n\t%s", pkg, f.path, f.reason, strings.Join(path, "\n\t"))
+			}
+		}
+	}
+	for _, pkg := range standalone {
+		thirdParty := func(p string) bool { return g[p] != nil && !g[p].Standard && !strings.HasPrefix(p, module) }
+		if path := g.path(module+pkg, thirdParty); path != nil {
+			t.Errorf("%s may import the standard library only, but imports\n\t%s", pkg, strings.Join(path, "\n\t"))
+		}
+	}
+}
+
+// A name that nothing imports any more forbids nothing: it was moved, and its new name is let through.
+func TestForbiddenNamesExist(t *testing.T) {
+	g := load(t)
+	for _, f := range heavy {
+		exists := false
+		for p := range g {
+			exists = exists || within(p, f.path)
+		}
+		switch {
+		case !exists && !f.absent:
+			t.Errorf("no package imports %s: was it renamed? (%s)", f.path, f.reason)
+		case exists && f.absent:
+			t.Errorf("%s is imported now: take the mark that it is absent off the list", f.path)
+		}
+	}
+	for _, pkg := range slices.Concat(light, standalone) {
+		if g[module+pkg] == nil {
+			t.Errorf("%s is listed here and does not exist", pkg)
+		}
+	}
+}
+
+// layers lists the packages of the SDK from the bottom up, as the README's table does: each imports only what stands
+// before it. A package that is not named belongs to the one above it in the tree.
+var layers = []string{
+	"sdk/finding", "sdk/report", "sdk/catalog", "sdk/definition", "sdk/lint", "sdk/registry", "sdk/build", "sdk/sandbox",
+	"sdk/build/buildkit", "sdk/build/dagger", "sdk/blackbox", "sdk/attest", "sdk/lineage", "sdk/admission", "sdk/rebuild",
+	"sdk/fleet", "sdk/notify", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
+}
+
+func TestImportsPointDown(t *testing.T) {
+	g := load(t)
+	for path, p := range g {
+		if !strings.HasPrefix(path, module+"sdk/") {
+			continue
+		}
+		from := layer(path)
+		if from < 0 {
+			t.Errorf("%s has no place in the list of layers", path)
+		}
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, module+"sdk/") && layer(imp) > from {
+				t.Errorf("%s imports %s, which stands above it", path, imp)
+			}
+		}
+	}
+}
+
+// layer returns the place in layers of the longest name that holds the package.
+func layer(path string) int {
+	path = strings.TrimPrefix(path, module)
+	best := -1
+	for i, name := range layers {
+		if within(path, name) && (best < 0 || len(name) > len(layers[best])) {
+			best = i
+		}
+	}
+	return best
+}
+
+func within(pkg, tree string) bool { return pkg == tree || strings.HasPrefix(pkg, tree+"/") }
+
+// graph is what the packages of this module import, by path.
+type graph map[string]*listed
+
+type listed struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+}
+
+// load asks the go command once; it takes a quarter of a second.
+func load(t *testing.T) graph {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Standard,Imports", "./...")
+	cmd.Dir = "../.."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	g := graph{}
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return g
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		g[p.ImportPath] = &p
+	}
+}
+
+// path returns the shortest way of imports from a package to one that is wanted, or nil.
+func (g graph) path(from string, wanted func(string) bool) []string {
+	before := map[string]string{from: ""}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		p := queue[0]
+		if p != from && wanted(p) {
+			var way []string
+			for ; p != ""; p = before[p] {
+				way = append(way, p)
+			}
+			slices.Reverse(way)
+			return way
+		}
+		if g[p] == nil {
+			continue
+		}
+		for _, imp := range g[p].Imports {
+			if _, seen := before[imp]; !seen && imp != "C" {
+				before[imp] = p
+				queue = append(queue, imp)
+			}
+		}
+	}
+	return nil
+}
