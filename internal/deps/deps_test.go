@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"os/exec"
 	"slices"
 	"strings"
@@ -108,13 +109,17 @@ func TestImportsPointDown(t *testing.T) {
 	}
 }
 
-// layer returns the place in layers of the longest name that holds the package.
+// layer returns a package's place in layers, or -1.
 func layer(path string) int {
-	path = strings.TrimPrefix(path, module)
-	best := -1
-	for i, name := range layers {
-		if within(path, name) && (best < 0 || len(name) > len(layers[best])) {
-			best = i
+	return slices.Index(layers, owner(strings.TrimPrefix(path, module), slices.Values(layers)))
+}
+
+// owner returns the longest of the names that is the package or lies above it in the tree, or "".
+func owner(pkg string, names iter.Seq[string]) string {
+	best := ""
+	for name := range names {
+		if within(pkg, name) && len(name) > len(best) {
+			best = name
 		}
 	}
 	return best

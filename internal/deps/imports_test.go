@@ -1,0 +1,101 @@
+package deps_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is the README's table of packages: which third-party packages each may import itself. A new line here is a
+// new dependency and wants a reason in review. A package that is not named has the line of the one above it.
+var mayImport = map[string][]string{
+	"sdk/finding": nil,
+	"sdk/report":  nil,
+	"sdk/catalog": {
+		"github.com/Masterminds/semver/v3",
+		"github.com/google/go-containerregistry/pkg/name",
+		"go.yaml.in/yaml/v4",
+	},
+	"sdk/definition": {
+		"github.com/go-git/go-billy/v5",
+		"github.com/go-git/go-git/v5",
+		"github.com/moby/buildkit/frontend/dockerfile", // the grammar, without what executes it
+		"github.com/moby/patternmatcher",
+		"github.com/rogpeppe/go-internal/diff",
+	},
+	"sdk/definition/inputs": {
+		"github.com/containerd/platforms",
+		"github.com/distribution/reference",
+		"github.com/moby/buildkit",
+		"github.com/opencontainers",
+		"golang.org/x/sync",
+	},
+	"sdk/lint": {
+		"github.com/moby/buildkit/frontend/dockerfile/shell",
+		"mvdan.cc/sh/v3/syntax",
+	},
+	"sdk/lint/linttest": {
+		"github.com/google/go-cmp/cmp",
+		"github.com/rogpeppe/go-internal/txtar",
+	},
+	"sdk/registry": {
+		"github.com/containerd/platforms",
+		"github.com/google/go-containerregistry",
+		"github.com/opencontainers/image-spec",
+		"golang.org/x/sync",
+	},
+	"sdk/build":          {"github.com/google/go-containerregistry/pkg/v1"},
+	"sdk/build/buildkit": {"*"}, // an engine: other packages are kept from importing it
+	"sdk/sandbox":        {"github.com/google/go-containerregistry/pkg/v1"},
+	"sdk/sandbox/docker": {"*"},
+	"sdk/sandbox/native": {"*"},
+	"sdk/blackbox": {
+		"github.com/agext/levenshtein",
+		"github.com/cucumber",
+		"github.com/google/go-containerregistry",
+	},
+	"sdk/pipeline": {
+		"github.com/google/go-containerregistry",
+		"go.opentelemetry.io/otel",
+		"golang.org/x/sync",
+	},
+}
+
+func TestThirdPartyImportsAreListed(t *testing.T) {
+	g := load(t)
+	for path, p := range g {
+		if !strings.HasPrefix(path, module+"sdk/") {
+			continue
+		}
+		pkg := strings.TrimPrefix(path, module)
+		allowed := mayImport[owner(pkg, maps.Keys(mayImport))]
+		for _, imp := range p.Imports {
+			own := strings.HasPrefix(imp, module) || g[imp] == nil || g[imp].Standard
+			listed := slices.ContainsFunc(allowed, func(a string) bool { return a == "*" || within(imp, a) })
+			if !own && !listed {
+				t.Errorf("%s imports %s, which is not listed for it in imports_test.go", pkg, imp)
+			}
+		}
+	}
+}
+
+// Lines for packages and imports that are gone would let something else in unseen.
+func TestListedImportsAreUsed(t *testing.T) {
+	g := load(t)
+	for pkg, allowed := range mayImport {
+		for _, a := range allowed {
+			if a == "*" {
+				continue
+			}
+			used := false
+			for path, p := range g {
+				mine := owner(strings.TrimPrefix(path, module), maps.Keys(mayImport)) == pkg
+				used = used || mine && slices.ContainsFunc(p.Imports, func(imp string) bool { return within(imp, a) })
+			}
+			if !used {
+				t.Errorf("%s does not import %s any more: delete the line", pkg, a)
+			}
+		}
+	}
+}
