@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/imagefs"
+	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/internal/testimage"
 )
 
 // FuzzNew feeds two layers of any bytes: every path that comes out is clean, inside the image and found again.
 func FuzzNew(f *testing.F) {
-	f.Add(layerBytes(f, "a=1", "d/", "d/b=>a", "l->d"), layerBytes(f, ".wh.a", "l/c=2", "d/.wh..wh..opq"))
-	f.Add(layerBytes(f, "../../x=1", "s->../.."), layerBytes(f, "s/../y=1", "x=>../../z"))
+	f.Add(testimage.Layer(f, "a=1", "d/", "d/b=>a", "l->d"), testimage.Layer(f, ".wh.a", "l/c=2", "d/.wh..wh..opq"))
+	f.Add(testimage.Layer(f, "../../x=1", "s->../.."), testimage.Layer(f, "s/../y=1", "x=>../../z"))
 	f.Fuzz(func(t *testing.T, lower, upper []byte) {
 		img := of(func() io.Reader { return bytes.NewReader(lower) }, func() io.Reader { return bytes.NewReader(upper) })
 		files, err := imagefs.New(context.Background(), img, imagefs.Limits{Bytes: 1 << 20, Entries: 1000, File: 1 << 16})
@@ -29,22 +30,4 @@ func FuzzNew(f *testing.F) {
 			}
 		}
 	})
-}
-
-func layerBytes(t testing.TB, entries ...string) []byte {
-	t.Helper()
-	layers, err := image(t, entries).Layers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := layers[0].Uncompressed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }

@@ -1,74 +1,22 @@
 package imagefs_test
 
 import (
-	"archive/tar"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/imagefs"
+	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/internal/testimage"
 )
 
-// image makes an image of layers; each entry is "path", "path/" for a directory, "path=content", "path->target" for a
-// symbolic link or "path=>target" for a hard link.
 func image(t testing.TB, layers ...[]string) v1.Image {
 	t.Helper()
-	img := empty.Image
-	for _, entries := range layers {
-		var b bytes.Buffer
-		w := tar.NewWriter(&b)
-		for _, e := range entries {
-			h, content := header(e)
-			if err := w.WriteHeader(h); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.WriteString(w, content); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		img = withLayer(t, img, b.Bytes())
-	}
-	return img
-}
-
-func header(entry string) (*tar.Header, string) {
-	if name, target, ok := strings.Cut(entry, "->"); ok {
-		return &tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777}, ""
-	}
-	if name, target, ok := strings.Cut(entry, "=>"); ok {
-		return &tar.Header{Typeflag: tar.TypeLink, Name: name, Linkname: target}, ""
-	}
-	if strings.HasSuffix(entry, "/") {
-		return &tar.Header{Typeflag: tar.TypeDir, Name: entry, Mode: 0o755}, ""
-	}
-	name, content, _ := strings.Cut(entry, "=")
-	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content))}, content
-}
-
-func withLayer(t testing.TB, img v1.Image, tarball_ []byte) v1.Image {
-	t.Helper()
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(tarball_)), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err = mutate.AppendLayers(img, layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
+	return testimage.New(t, v1.Config{}, layers...)
 }
 
 // listing prints the tree: one line per entry, with content and link targets.
