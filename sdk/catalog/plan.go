@@ -1,34 +1,18 @@
 package catalog
 
 import (
-	"context"
 	"time"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
-// Facts answers what the catalog can't know by itself. Package registry's client implements it.
-// Implementations are safe for concurrent use.
-type Facts interface {
-	// Resolve returns the digest ("sha256:...") that a full image reference means now.
-	Resolve(ctx context.Context, ref string) (digest string, err error)
-	// Tags lists all tags of a repository ("docker.io/library/debian").
-	Tags(ctx context.Context, repository string) ([]string, error)
-}
-
-// Project is on whose behalf a plan is made. Exceptions are matched against it.
-type Project struct {
-	// Repository is the source repository's URL, Directory the definition's path in it.
-	Repository string            `json:"repository"`
-	Directory  string            `json:"directory,omitempty"`
-	Labels     map[string]string `json:"labels,omitempty"`
-}
-
 // Question is what a plan answers. All fields are facts; nothing else is looked at but Facts.
 type Question struct {
 	Project Project
 	Inputs  []Input
-	// At is the time for states, exceptions and cool-downs.
+	// Args are the names of the build arguments that the caller sets. Reserved ones are refused.
+	Args []string
+	// At is the time for states, exceptions, bans and cool-downs.
 	At time.Time
 }
 
@@ -36,10 +20,13 @@ type Question struct {
 // moved or need attention. Gate the findings before building.
 type Plan struct {
 	// Catalog is the digest of the catalog's canonical form and Version what its author wrote, for the record.
-	Catalog   string            `json:"catalog"`
-	Version   string            `json:"version,omitempty"`
+	Catalog string `json:"catalog"`
+	Version string `json:"version,omitempty"`
+	// Decisions are one for each input, in the order of the question.
 	Decisions []Decision        `json:"decisions"`
 	Findings  []finding.Finding `json:"findings,omitempty"`
+	// Exceptions are those that were in force for the project, used or not.
+	Exceptions []ExceptionUse `json:"exceptions,omitempty"`
 }
 
 // Decision is the answer for one input.
@@ -47,8 +34,14 @@ type Decision struct {
 	Input Input `json:"input"`
 	// Allowed is false unless an entry (or an exception) allows the effective reference on this platform.
 	Allowed bool `json:"allowed"`
+	// Rule is the id of the rule that denied it.
+	Rule string `json:"rule,omitempty"`
 	// Entry names the entry that decided: its place in the catalog file, "catalog.yaml:12:5".
 	Entry string `json:"entry,omitempty"`
+	// Ban is the id of the ban that denied it.
+	Ban string `json:"ban,omitempty"`
+	// Exception is the id of the exception that allowed it.
+	Exception string `json:"exception,omitempty"`
 	// Effective is what the build reads: Input.Ref, or what a substitution made of it; Digest what that means.
 	Effective string `json:"effective"`
 	Digest    string `json:"digest,omitempty"`
@@ -57,4 +50,22 @@ type Decision struct {
 	Reason string `json:"reason,omitempty"`
 	// Owner is whom to ask about the entry.
 	Owner string `json:"owner,omitempty"`
+	// Evidence is how the decision came about, step by step.
+	Evidence []Evidence `json:"evidence,omitempty"`
+}
+
+// Evidence is one step of a decision.
+type Evidence struct {
+	// Place is what said so: in the catalog, or in the definition. Zero for what a registry said.
+	Place finding.Place `json:"place,omitzero"`
+	Text  string        `json:"text"`
+}
+
+// ExceptionUse says how often a plan needed an exception.
+type ExceptionUse struct {
+	ID    string        `json:"id"`
+	Place finding.Place `json:"place"`
+	Until Date          `json:"until"`
+	// Uses counts inputs. Exceptions from rules outside this package are counted by [Catalog.Suppress].
+	Uses int `json:"uses"`
 }

@@ -1,0 +1,255 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Effect is what a ban does at a time.
+type Effect string
+
+// The effects.
+const (
+	EffectNone   Effect = ""       // not yet
+	EffectWarn   Effect = "warn"   // uses are warnings
+	EffectDeny   Effect = "deny"   // uses are refused
+	EffectLifted Effect = "lifted" // no more
+)
+
+// Effect says what the ban does at a time.
+func (b *Ban) Effect(at time.Time) Effect {
+	switch {
+	case b.Lifted != nil && b.Lifted.At.begun(at):
+		return EffectLifted
+	case b.DenyFrom.begun(at):
+		return EffectDeny
+	case b.WarnFrom.begun(at):
+		return EffectWarn
+	}
+	return EffectNone
+}
+
+// hit is a ban that concerns an image.
+type hit struct {
+	ban    *ban
+	effect Effect
+	how    string // "its tag", "it is the same image as tag 12.8"
+}
+
+// judgeBans denies what is banned and warns of what will be.
+func (p *planner) judgeBans(ctx context.Context, in Input, ref reference, v *verdict) error {
+	hits, err := p.bansOn(ctx, in, ref)
+	if err != nil {
+		return err
+	}
+	for _, h := range hits {
+		if e := p.banException(h.ban); e != nil {
+			v.excepted = e
+			p.use(in, e, v)
+			continue
+		}
+		message := fmt.Sprintf("%s %q is banned by %s (%s): %s", what(in), ref.named(), h.ban.ID, h.how, h.ban.Reason)
+		if h.ban.Advisory != "" {
+			message += " (" + h.ban.Advisory + ")"
+		}
+		if h.effect == EffectWarn {
+			warning := denial{RuleBanAnnounced, fmt.Sprintf("%s; from %s on it is refused", message, h.ban.DenyFrom), p.banHelp(in, ref, h.ban), h.ban.Place}
+			v.warnings = append(v.warnings, warning)
+			v.note(h.ban.Place, "%s", warning.message)
+			continue
+		}
+		v.ban = h.ban
+		v.deny(RuleBanned, h.ban.Place, p.banHelp(in, ref, h.ban), "%s", message)
+		return nil
+	}
+	return nil
+}
+
+func (p *planner) banHelp(in Input, ref reference, b *ban) string {
+	help := p.help(in, ref)
+	if r := b.replacement; r != nil {
+		help = "it is replaced by " + r.String() + "; " + help
+	}
+	return help + "; the ban is " + b.Author + "'s, approved by " + b.Approver
+}
+
+// bansOn lists the bans in effect on an image, denials first.
+func (p *planner) bansOn(ctx context.Context, in Input, ref reference) ([]hit, error) {
+	var hits []hit
+	for _, b := range p.catalog.bans {
+		effect := b.Effect(p.question.At)
+		if effect != EffectDeny && effect != EffectWarn || b.Repository != "" && b.Repository != ref.repository && len(b.Digests) == 0 {
+			continue
+		}
+		how, err := p.banned(ctx, in, ref, b)
+		if err != nil {
+			return nil, fmt.Errorf("ban %s: %w", b.ID, err)
+		}
+		if how != "" {
+			hits = append(hits, hit{ban: b, effect: effect, how: how})
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		switch {
+		case a.effect == b.effect:
+			return 0
+		case a.effect == EffectDeny:
+			return -1
+		}
+		return 1
+	})
+	return hits, nil
+}
+
+// banned says how a ban concerns an image, "" when it doesn't.
+func (p *planner) banned(ctx context.Context, in Input, ref reference, b *ban) (how string, err error) {
+	known := in.Reachable && ref.digest != "" // facts can be asked about it
+	if b.Package != nil {
+		if !known || b.Repository != "" && b.Repository != ref.repository {
+			return "", nil
+		}
+		carries, err := p.facts.carries(ctx, ref, in.Platform, *b.Package)
+		if err != nil || !carries {
+			return "", err
+		}
+		return "it carries " + b.Package.Name, nil
+	}
+	if ref.digest != "" && slices.Contains(b.Digests, ref.digest) {
+		return "its digest", nil // wherever it was copied to
+	}
+	if len(b.Digests) > 0 && known {
+		image, err := p.facts.config(ctx, ref, in.Platform)
+		if err != nil {
+			return "", err
+		}
+		if slices.Contains(b.Digests, image.Manifest) {
+			return "the digest of its " + in.Platform + " manifest", nil
+		}
+	}
+	if b.Repository != ref.repository {
+		return "", nil
+	}
+	switch fit := b.match.wide(ref.tag, ""); {
+	case !b.named():
+		return "its repository", nil
+	case fit == fitYes:
+		return "its tag", nil
+	case len(b.Digests) > 0 || !known:
+		return "", nil
+	}
+	// Another tag, a tag that floats, or no tag: it may still be an image that the banned tags name.
+	named, err := p.named(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	if tag, ok := named[ref.digest]; ok {
+		return "it is the same image as tag " + tag, nil
+	}
+	return "", nil
+}
+
+// Limits of asking what the tags of a ban mean.
+const (
+	maxBannedTags = 1000
+	resolvers     = 8
+)
+
+// named maps the digests of what a ban names by tags or versions to one of those tags.
+func (p *planner) named(ctx context.Context, b *ban) (map[string]string, error) {
+	all, err := p.facts.tags(ctx, b.Repository)
+	if err != nil {
+		return nil, err
+	}
+	var tags []string
+	for _, tag := range all {
+		if b.match.wide(tag, "") == fitYes {
+			tags = append(tags, tag)
+		}
+	}
+	if len(tags) > maxBannedTags {
+		return nil, fmt.Errorf("it names %d tags of %s, too many to compare with; list digests in it instead", len(tags), b.Repository)
+	}
+	slices.Sort(tags)
+	digests, errs := make([]string, len(tags)), make([]error, len(tags))
+	var wait sync.WaitGroup
+	for worker := range min(resolvers, len(tags)) {
+		wait.Go(func() {
+			for i := worker; i < len(tags) && ctx.Err() == nil; i += resolvers {
+				digests[i], errs[i] = p.facts.resolve(ctx, reference{repository: b.Repository, tag: tags[i]})
+			}
+		})
+	}
+	wait.Wait()
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return nil, err
+	}
+	named := make(map[string]string, len(tags))
+	for i, tag := range slices.Backward(tags) {
+		named[digests[i]] = tag
+	}
+	return named, nil
+}
+
+// BansOn returns the bans that are in effect on an image at a time, as far as that can be told from its name, for those
+// who ask without a definition: a start check or a sweep. ref is a full reference, digests all that the image is known
+// by (index, manifest, config).
+func (c *Catalog) BansOn(ref string, digests []string, at time.Time) ([]Ban, error) {
+	r, err := parseReference(ref)
+	if err != nil {
+		return nil, err
+	}
+	var out []Ban
+	for _, b := range c.bans {
+		if effect := b.Effect(at); effect != EffectDeny && effect != EffectWarn || b.Package != nil {
+			continue
+		}
+		byDigest := slices.ContainsFunc(append(digests, r.digest), func(d string) bool { return d != "" && slices.Contains(b.Digests, d) })
+		if byDigest || b.Repository == r.repository && b.match.wide(r.tag, r.digest) == fitYes {
+			out = append(out, b.Ban)
+		}
+	}
+	return out, nil
+}
+
+// String describes the target: "version 10.4.9", "registry.example/base:2".
+func (t Target) String() string {
+	s := t.Repository
+	switch {
+	case t.Tag != "" && s != "":
+		s += ":" + t.Tag
+	case t.Tag != "":
+		s = "tag " + t.Tag
+	case t.Version != "":
+		s = spaced(s, "version "+t.Version)
+	case t.Newest != "":
+		s = spaced(s, "the newest allowed of "+t.Newest)
+	}
+	if t.Digest != "" {
+		s += "@" + t.Digest
+	}
+	return s
+}
+
+func spaced(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " " + b
+}
+
+// use counts an exception and says so.
+func (p *planner) use(in Input, e *exception, v *verdict) {
+	p.uses[e]++
+	v.note(e.Place, "exception %s (%s, approved by %s, until %s) allows it: %s", e.ID, e.Owner, e.Approver, e.Until, e.Reason)
+	d := denial{rule: RuleExceptionUsed, related: e.Place, message: fmt.Sprintf("exception %s allows this %s until %s: %s", e.ID, what(in), e.Until, e.Reason)}
+	if !p.question.At.Before(e.warnBegins()) {
+		d.rule = RuleExceptionEnds
+		d.message = fmt.Sprintf("exception %s, which allows this %s, ends with %s: %s", e.ID, what(in), e.Until, e.Reason)
+		d.help = "move to a base of the catalog before, or ask " + e.Approver + " to prolong it"
+	}
+	v.warnings = append(v.warnings, d)
+}

@@ -1,0 +1,221 @@
+package catalog
+
+import (
+	"cmp"
+	"encoding/pem"
+	"slices"
+	"strings"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+)
+
+// compiler turns files into a [Catalog]. It reports every problem and goes on; what it made is used only when there was
+// none.
+type compiler struct {
+	*decoder // of the file at hand
+	loader   Loader
+	problems []Problem // of the files before
+	catalog  *Catalog
+	// once remembers where a setting was made that only one file may make.
+	once map[string]finding.Place
+}
+
+func newCompiler(l Loader) *compiler {
+	return &compiler{loader: l, decoder: &decoder{}, once: map[string]finding.Place{}, catalog: &Catalog{
+		bases: map[string][]*base{}, substitutions: map[string][]*substitution{},
+	}}
+}
+
+// file decodes and compiles one file and adds it to the catalog.
+func (c *compiler) file(s source) {
+	var doc Document
+	c.decoder = &decoder{file: s.name, src: s.src}
+	if len(s.src) > maxFileBytes {
+		c.report(finding.Place{File: s.name}, "the file has more than %d MiB", maxFileBytes>>20)
+	} else if c.decode(&doc); len(c.places) > 0 { // it is YAML
+		c.document(&doc)
+	}
+	c.flush()
+}
+
+// flush keeps the problems of the file at hand and leaves it.
+func (c *compiler) flush() {
+	c.problems = append(c.problems, c.decoder.problems...)
+	c.decoder = &decoder{}
+}
+
+func (c *compiler) document(doc *Document) {
+	top := c.at(doc, finding.Place{})
+	switch {
+	case !c.has(&doc.Version):
+		c.report(top, "the file has no format version; it begins with \"version: 1\"")
+	case doc.Version != 1:
+		c.report(c.at(&doc.Version, top), "format version %d; this program reads version 1", doc.Version)
+		return
+	}
+	all := &c.catalog.doc
+	all.Version = 1
+	c.settings(doc, all, top)
+	for i := range doc.Bases {
+		c.base(&doc.Bases[i], doc.Owner)
+	}
+	for i := range doc.HTTP {
+		rule := &doc.HTTP[i]
+		rule.Owner = cmp.Or(rule.Owner, doc.Owner)
+		c.sourceRule(&rule.Host, &rule.Path, rule.Place)
+	}
+	for i := range doc.Git {
+		rule := &doc.Git[i]
+		rule.Owner = cmp.Or(rule.Owner, doc.Owner)
+		c.sourceRule(&rule.Host, &rule.Path, rule.Place)
+	}
+	for i := range doc.Substitutions {
+		c.substitution(&doc.Substitutions[i], doc.Owner)
+	}
+	for i := range doc.Exceptions {
+		c.exception(&doc.Exceptions[i])
+	}
+	for i := range doc.Bans {
+		c.ban(&doc.Bans[i])
+	}
+	all.Bases = append(all.Bases, doc.Bases...)
+	all.HTTP = append(all.HTTP, doc.HTTP...)
+	all.Git = append(all.Git, doc.Git...)
+	all.Substitutions = append(all.Substitutions, doc.Substitutions...)
+	all.Exceptions = append(all.Exceptions, doc.Exceptions...)
+	all.Bans = append(all.Bans, doc.Bans...)
+}
+
+// settings takes over what is said once for the whole catalog. The owner is for its file only.
+func (c *compiler) settings(doc, all *Document, top finding.Place) {
+	if c.has(&doc.Name) && c.single("name", c.at(&doc.Name, top)) {
+		all.Name = doc.Name
+	}
+	if c.has(&doc.Revision) && c.single("revision", c.at(&doc.Revision, top)) {
+		all.Revision = doc.Revision
+	}
+	if doc.Contexts != nil && c.single("contexts", doc.Contexts.Place) {
+		all.Contexts = doc.Contexts
+		for i, pattern := range doc.Contexts.Allow {
+			c.pattern(&doc.Contexts.Allow[i], pattern, "context name")
+		}
+	}
+	if doc.Args != nil && c.single("args", doc.Args.Place) {
+		all.Args = doc.Args
+	}
+	for owner, contact := range doc.Owners {
+		if all.Owners == nil {
+			all.Owners = map[string]string{}
+		}
+		if c.single("owner "+owner, c.at(&doc.Owners, top)) {
+			all.Owners[owner] = contact
+		}
+	}
+}
+
+// single reports a setting that was made before.
+func (c *compiler) single(key string, at finding.Place) bool {
+	if first, ok := c.once[key]; ok {
+		c.report(at, "%s is set twice, first at %s", key, first)
+		return false
+	}
+	c.once[key] = at
+	return true
+}
+
+func (c *compiler) base(b *Base, owner string) {
+	match := c.selector(&b.Selector, b.Place, "a base")
+	if !b.named() && !c.anyOf(&b.Tags, &b.Versions, &b.Digests) {
+		c.report(b.Place, "a base needs tags, versions or digests; tags: [\"*\"] allows all tags")
+	}
+	if b.Owner = cmp.Or(b.Owner, owner); b.Owner == "" {
+		c.report(b.Place, "a base needs an owner, its own or the file's")
+	}
+	for i, kind := range b.Kinds {
+		oneOf(c, &b.Kinds[i], kind, "kind", BaseRuntime, BaseBuildOnly, BaseFrontend)
+	}
+	if len(b.Kinds) == 0 {
+		b.Kinds = []BaseKind{BaseRuntime}
+	}
+	if slices.Contains(b.Kinds, BaseFrontend) && len(b.Digests) == 0 {
+		c.report(c.at(&b.Kinds, b.Place), "a frontend needs digests: it runs the build, and tags move")
+	}
+	for i, p := range b.Platforms {
+		platform, err := parsePlatform(p)
+		if err != nil {
+			c.report(c.at(&b.Platforms[i], b.Place), "platform %v", err)
+		}
+		b.Platforms[i] = platform
+	}
+	c.state(b)
+	if b.Age.Max != 0 && b.Age.Min >= b.Age.Max {
+		c.report(c.at(&b.Age, b.Place), "no image is older than %s and younger than %s", b.Age.Min, b.Age.Max)
+	}
+	if block, _ := pem.Decode([]byte(b.Signature)); b.Signature != "" && (block == nil || block.Type != "PUBLIC KEY") {
+		c.report(c.at(&b.Signature, b.Place), "signature is not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
+	}
+	c.catalog.bases[b.Repository] = append(c.catalog.bases[b.Repository], &base{Base: *b, match: match})
+}
+
+func (c *compiler) state(b *Base) {
+	if b.State == "" {
+		b.State = StateAllowed
+	}
+	oneOf(c, &b.State, b.State, "state", StatePreferred, StateAllowed, StateDeprecated, StateBanned)
+	if b.State != StateDeprecated && (c.has(&b.Since) || c.has(&b.Until)) {
+		c.report(c.at(&b.State, b.Place), "since and until go with state deprecated, and the state is %s", b.State)
+	}
+	if !b.Since.IsZero() && !b.Until.IsZero() && !b.Since.Begin().Before(b.Until.End()) {
+		c.report(c.at(&b.Until, b.Place), "deprecated until %s, which is before since %s", b.Until, b.Since)
+	}
+}
+
+func (c *compiler) sourceRule(host, path *string, place finding.Place) {
+	if c.need(host, *host, place, "a rule", "host") {
+		if err := checkHost(*host); err != nil {
+			c.report(c.at(host, place), "%v", err)
+		}
+	}
+	if _, err := newLocation("https", *host, *path); *path != "" && err != nil && checkHost(*host) == nil {
+		c.report(c.at(path, place), "%v", err)
+	}
+	if strings.ContainsAny(*path, "*?[]\\%") {
+		c.report(c.at(path, place), "path %q is compared by segments, without patterns; leave out what follows the fixed part", *path)
+	}
+}
+
+// need reports a text that isn't there or is empty.
+func (c *compiler) need(ptr any, value string, place finding.Place, what, key string) bool {
+	if strings.TrimSpace(value) != "" {
+		return true
+	}
+	if !c.has(ptr) {
+		c.report(place, "%s needs %s", what, key)
+	} else if !c.reported(c.at(ptr, place)) {
+		c.report(c.at(ptr, place), "%s is empty", key)
+	}
+	return false
+}
+
+// reported says whether a value was already found wrong, so that one mistake is told once.
+func (c *compiler) reported(at finding.Place) bool {
+	return slices.ContainsFunc(c.decoder.problems, func(p Problem) bool { return p.Place == at })
+}
+
+func (c *compiler) anyOf(ptrs ...any) bool { return slices.ContainsFunc(ptrs, c.has) }
+
+// oneOf reports a value that is none of the known ones.
+func oneOf[T ~string](c *compiler, ptr *T, value T, what string, known ...T) {
+	if slices.Contains(known, value) || c.reported(c.at(ptr, finding.Place{})) {
+		return
+	}
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = string(k)
+	}
+	hint := ""
+	if near := nearest(string(value), names); near != "" {
+		hint = "; did you mean \"" + near + "\"?"
+	}
+	c.report(c.at(ptr, finding.Place{}), "%s %q is none of %s%s", what, clip(string(value)), strings.Join(names, ", "), hint)
+}

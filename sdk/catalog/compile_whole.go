@@ -1,0 +1,193 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+)
+
+// whole checks what only the files together can show: duplicates, contradictions, loops.
+func (c *compiler) whole() {
+	for _, bases := range c.catalog.bases {
+		c.baseOverlaps(bases)
+	}
+	for _, substitutions := range c.catalog.substitutions {
+		for i, s := range substitutions {
+			for _, first := range substitutions[:i] {
+				if first.From.String() == s.From.String() {
+					c.report(s.Place, "%s is moved twice, first at %s", s.From, first.Place)
+					break
+				}
+			}
+		}
+	}
+	c.loops()
+	ids := map[string]finding.Place{}
+	unique := func(id string, at finding.Place) {
+		if first, ok := ids[id]; ok && id != "" {
+			c.report(at, "id %q is there twice, first at %s", id, first)
+			return
+		}
+		ids[id] = at
+	}
+	bans := map[string]bool{}
+	for _, b := range c.catalog.bans {
+		unique(b.ID, b.Place)
+		bans[b.ID] = true
+		if b.replacement != nil && b.replacement.Tag != "" && b.replacement.Digest == "" &&
+			(b.replacement.Repository == "" || b.replacement.Repository == b.Repository) && b.match.wide(b.replacement.Tag, "") == fitYes {
+			c.report(b.Place, "the replacement %s is banned itself", b.replacement.Tag)
+		}
+	}
+	for _, e := range c.catalog.exceptions {
+		unique(e.ID, e.Place)
+		if e.Scope.Ban != "" && !bans[e.Scope.Ban] {
+			c.report(e.Place, "exception from ban %q, which the catalog does not have", e.Scope.Ban)
+		}
+	}
+	c.flush()
+}
+
+// baseOverlaps reports entries that say the same twice, or that an entry with state banned makes void.
+func (c *compiler) baseOverlaps(bases []*base) {
+	for i, b := range bases {
+		for j, other := range bases {
+			switch {
+			case i == j || !intersect(b.Kinds, other.Kinds) || !intersect(b.Platforms, other.Platforms):
+			case j < i && b.Selector.String() == other.Selector.String() && b.State == other.State && b.match.equal(&other.match):
+				c.report(b.Place, "%s is listed twice, first at %s", b.Selector, other.Place)
+			case j < i && b.match.equal(&other.match) && b.State != other.State:
+				c.report(b.Place, "%s is %s here and %s at %s", b.Selector, b.State, other.State, other.Place)
+			case other.State == StateBanned && b.State != StateBanned && !b.match.equal(&other.match) && covers(other.Platforms, b.Platforms) &&
+				covers(other.Kinds, b.Kinds) && other.match.contains(&b.match):
+				c.report(b.Place, "%s is %s here, and all of it is banned at %s", b.Selector, b.State, other.Place)
+			}
+		}
+	}
+}
+
+// intersect says whether two lists have something in common; an empty one means everything.
+func intersect[T comparable](a, b []T) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(x T) bool { return slices.Contains(b, x) })
+}
+
+// covers says whether a has all of b; an empty list means everything.
+func covers[T comparable](a, b []T) bool {
+	return len(a) == 0 || len(b) > 0 && !slices.ContainsFunc(b, func(x T) bool { return !slices.Contains(a, x) })
+}
+
+// equal says whether two selectors of one repository say the same.
+func (m *matcher) equal(o *matcher) bool {
+	return slices.Equal(m.Tags, o.Tags) && m.Versions == o.Versions && m.Suffix == o.Suffix && m.Prefix == o.Prefix &&
+		m.Prereleases == o.Prereleases && slices.Equal(m.Digests, o.Digests)
+}
+
+// contains says whether everything that o selects is selected by m; it says no where it can't tell.
+func (m *matcher) contains(o *matcher) bool {
+	if len(m.Digests) > 0 && (len(o.Digests) == 0 || !covers(m.Digests, o.Digests)) {
+		return false
+	}
+	if len(m.Tags) > 0 {
+		for _, tag := range o.Tags {
+			if !slices.Contains(m.Tags, tag) && (strings.ContainsAny(tag, `*?[\`) || !m.tagged(tag)) {
+				return false
+			}
+		}
+		if len(o.Tags) == 0 && !slices.Contains(m.Tags, "*") {
+			return false
+		}
+	}
+	if m.versions == nil {
+		return true
+	}
+	if o.versions == nil || m.Suffix != "*" && m.Suffix != o.Suffix || m.Prefix != "*" && m.Prefix != o.Prefix || !m.Prereleases && o.Prereleases {
+		return false
+	}
+	return m.versions.contains(o.versions)
+}
+
+// contains says whether every version in o is in r.
+func (r *versionRange) contains(o *versionRange) bool {
+	for _, points := range [][]*semver.Version{r.points, o.points} {
+		for _, p := range points {
+			if o.check.Check(p) && !r.check.Check(p) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// loops follows the substitutions whose targets are known without a registry, from something that each one matches.
+func (c *compiler) loops() {
+	told := map[*substitution]bool{}
+	for _, substitutions := range c.catalog.substitutions {
+		for _, s := range substitutions {
+			for _, ref := range s.examples() {
+				c.loop(s, ref, told)
+			}
+		}
+	}
+}
+
+func (c *compiler) loop(first *substitution, ref reference, told map[*substitution]bool) {
+	seen := map[reference]bool{ref: true}
+	var path []*substitution
+	for {
+		s := c.catalog.substitutionFor(ref)
+		if s == nil || told[s] {
+			return
+		}
+		next, ok := s.target.static(ref)
+		if !ok || next == ref {
+			return
+		}
+		path = append(path, s)
+		if seen[next] {
+			places := make([]string, 0, len(path))
+			for _, p := range path {
+				told[p] = true
+				places = append(places, p.Place.String())
+			}
+			c.report(first.Place, "substitutions go round in a circle: %s comes back to %s (by way of %s)", ref.named(), next.named(), strings.Join(places, ", "))
+			return
+		}
+		seen[next] = true
+		ref = next
+	}
+}
+
+// examples are references that the substitution matches, enough of them to see where it leads.
+func (s *substitution) examples() []reference {
+	repository := s.From.Repository
+	var refs []reference
+	for _, tag := range s.From.Tags {
+		refs = append(refs, reference{repository: repository, tag: strings.NewReplacer("*", "x", "?", "x").Replace(tag)})
+	}
+	if s.from.versions != nil {
+		prefix, suffix := strings.ReplaceAll(s.From.Prefix, "*", ""), strings.ReplaceAll(s.From.Suffix, "*", "")
+		for _, p := range s.from.versions.points {
+			if p.Patch() < unbounded && p.Minor() < unbounded && p.Major() < unbounded && s.from.versions.check.Check(p) {
+				v := tagVersion{prefix: prefix, numbers: [3]uint64{p.Major(), p.Minor(), p.Patch()}, parts: 3, suffix: suffix}
+				refs = append(refs, reference{repository: repository, tag: v.String()})
+			}
+		}
+	}
+	for _, digest := range s.From.Digests {
+		refs = append(refs, reference{repository: repository, digest: digest})
+	}
+	if !s.From.named() {
+		refs = append(refs, reference{repository: repository, tag: "latest"})
+	}
+	return refs
+}
+
+// finish gives the catalog its digest.
+func (c *compiler) finish() (*Catalog, error) {
+	digest, err := canonicalDigest(&c.catalog.doc)
+	c.catalog.digest = digest
+	return c.catalog, err
+}

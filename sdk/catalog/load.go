@@ -1,0 +1,158 @@
+package catalog
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+)
+
+// Limits of what is read. Catalogs are written by people; these are far above any of them.
+const (
+	maxFileBytes = 4 << 20
+	maxFiles     = 1000
+	maxProblems  = 200
+)
+
+// Condition says whether an exception's condition holds for a project. An error denies.
+type Condition func(Project) (bool, error)
+
+// Loader loads catalogs. The zero value does, unless an exception has a condition.
+type Loader struct {
+	// Conditions compiles the conditions of exceptions (project.when). Package catalog/cel has one. Nil refuses catalogs
+	// that have conditions.
+	Conditions func(expression string) (Condition, error)
+}
+
+// Load reads a catalog from one file; name is what messages and decisions call it. The error is a [*LoadError] with
+// all problems and their places.
+func Load(name string, src []byte) (*Catalog, error) { return Loader{}.Load(name, src) }
+
+// LoadFS reads a catalog that is split over files: every .yaml and .yml file in fsys at root or below it, in the order
+// of their paths. Hidden files and directories are left out. The error is a [*LoadError] when the files were read but
+// are not a catalog.
+func LoadFS(fsys fs.FS, root string) (*Catalog, error) { return Loader{}.LoadFS(fsys, root) }
+
+// Load is [Load] with the loader's settings.
+func (l Loader) Load(name string, src []byte) (*Catalog, error) {
+	return l.load([]source{{name: name, src: src}})
+}
+
+// LoadFS is [LoadFS] with the loader's settings.
+func (l Loader) LoadFS(fsys fs.FS, root string) (*Catalog, error) {
+	var sources []source
+	err := fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && name != root
+		switch ext := path.Ext(name); {
+		case entry.IsDir() && hidden:
+			return fs.SkipDir
+		case entry.IsDir(), hidden, ext != ".yaml" && ext != ".yml":
+			return nil
+		case len(sources) == maxFiles:
+			return fmt.Errorf("%s: more than %d files; is this a directory of catalog files?", root, maxFiles)
+		}
+		src, err := readFile(fsys, name)
+		sources = append(sources, source{name: name, src: src})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 {
+		return nil, fmt.Errorf("%s: no .yaml or .yml file in it", root)
+	}
+	return l.load(sources)
+}
+
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return src, nil
+}
+
+type source struct {
+	name string
+	src  []byte
+}
+
+func (l Loader) load(sources []source) (*Catalog, error) {
+	c := newCompiler(l)
+	for _, s := range sources {
+		c.file(s)
+	}
+	c.whole()
+	if len(c.problems) > 0 {
+		return nil, newLoadError(c.problems)
+	}
+	return c.finish()
+}
+
+// Problem is one thing wrong with a catalog.
+type Problem struct {
+	Place   finding.Place `json:"place"`
+	Message string        `json:"message"`
+}
+
+// String is "catalog.yaml:12:5: message".
+func (p Problem) String() string { return p.Place.String() + ": " + p.Message }
+
+// LoadError is a catalog that can't be used: everything that is wrong with it, by file and line. No part of such a
+// catalog is usable.
+type LoadError struct {
+	Problems []Problem
+}
+
+func newLoadError(problems []Problem) *LoadError {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(
+			strings.Compare(a.Place.File, b.Place.File),
+			a.Place.Start.Line-b.Place.Start.Line,
+			a.Place.Start.Column-b.Place.Start.Column,
+			strings.Compare(a.Message, b.Message))
+	})
+	problems = slices.Compact(problems)
+	if len(problems) > maxProblems {
+		problems = problems[:maxProblems]
+	}
+	return &LoadError{Problems: problems}
+}
+
+// Error lists the problems, one on a line.
+func (e *LoadError) Error() string {
+	var b bytes.Buffer
+	for i, p := range e.Problems {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(p.String())
+	}
+	return b.String()
+}
+
+// Findings returns the problems as findings of rule DF1090, for reports.
+func (e *LoadError) Findings() []finding.Finding {
+	var out []finding.Finding
+	for _, p := range e.Problems {
+		out = append(out, finding.Finding{Rule: RuleCatalogBroken, Severity: finding.Error, Place: p.Place, Message: p.Message})
+	}
+	return out
+}
+
+var errNoConditions = errors.New("a condition needs a Loader with Conditions (package catalog/cel has one)")
