@@ -1,0 +1,145 @@
+//go:build linux
+
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ControlGroup is a directory in one hierarchy of control groups.
+type ControlGroup struct {
+	Controllers string // of a v1 hierarchy, as "cpu,cpuacct"
+	Unified     bool   // version 2, with all controllers
+	Dir         string
+}
+
+// has says whether the group limits what the controller is for.
+func (g ControlGroup) has(controller string) bool {
+	if g.Unified {
+		data, err := os.ReadFile(filepath.Join(g.Dir, "cgroup.controllers"))
+		return err == nil && strings.Contains(" "+strings.TrimSpace(string(data))+" ", " "+controller+" ")
+	}
+	return strings.Contains(","+g.Controllers+",", ","+controller+",")
+}
+
+func (g ControlGroup) write(file, value string) error {
+	return os.WriteFile(filepath.Join(g.Dir, file), []byte(value), 0)
+}
+
+func (g ControlGroup) exists(file string) bool {
+	_, err := os.Stat(filepath.Join(g.Dir, file))
+	return err == nil
+}
+
+// child makes a group below g.
+func (g ControlGroup) child(name string) (ControlGroup, error) {
+	if g.Unified {
+		// Without this the child would have no limits; what is not available here is missed by has.
+		for _, c := range []string{"memory", "pids", "cpu", "cpuset"} {
+			_ = g.write("cgroup.subtree_control", "+"+c)
+		}
+	}
+	child := g
+	child.Dir = filepath.Join(g.Dir, name)
+	err := os.Mkdir(child.Dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		err = nil
+	}
+	if err == nil && g.has("cpuset") && !g.Unified {
+		// A new v1 cpuset is empty and takes no process until it has processors and memory.
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+			if data, err := os.ReadFile(filepath.Join(g.Dir, file)); err == nil {
+				_ = child.write(file, string(data))
+			}
+		}
+	}
+	return child, err
+}
+
+// limit sets what of r this group is for.
+func (g ControlGroup) limit(r Resources) error {
+	const period = 100_000 // microseconds
+	settings := []struct {
+		controller, v1, v2 string
+		value1, value2     string
+		set                bool
+	}{
+		{"memory", "memory.limit_in_bytes", "memory.max", decimal(r.Memory), decimal(r.Memory), r.Memory > 0},
+		{"memory", "memory.memsw.limit_in_bytes", "memory.swap.max", decimal(r.Memory), "0", r.Memory > 0},
+		{"pids", "pids.max", "pids.max", decimal(int64(r.PIDs)), decimal(int64(r.PIDs)), r.PIDs > 0},
+		{"cpu", "cpu.cfs_period_us", "", decimal(period), "", r.CPUs > 0},
+		{"cpu", "cpu.cfs_quota_us", "cpu.max", decimal(int64(r.CPUs * period)), fmt.Sprintf("%d %d", int64(r.CPUs*period), period), r.CPUs > 0},
+		{"cpu", "cpu.shares", "cpu.weight", decimal(int64(r.CPUShares)), decimal(weight(r.CPUShares)), r.CPUShares > 0},
+		{"cpuset", "cpuset.cpus", "cpuset.cpus", r.CPUSet, r.CPUSet, r.CPUSet != ""},
+		{"cpuset", "cpuset.mems", "cpuset.mems", r.MemorySet, r.MemorySet, r.MemorySet != ""},
+	}
+	for _, s := range settings {
+		file, value := s.v1, s.value1
+		if g.Unified {
+			file, value = s.v2, s.value2
+		}
+		if !s.set || file == "" || !g.has(s.controller) || !g.exists(file) { // not every kernel accounts for swap
+			continue
+		}
+		if err := g.write(file, value); err != nil {
+			return failure(fmt.Sprintf("set %s to %s", filepath.Join(g.Dir, file), value), err)
+		}
+	}
+	return nil
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// weight turns v1 shares (2-262144) into a v2 weight (1-10000), as runc does.
+func weight(shares uint64) int64 { return int64(1 + (max(shares, 2)-2)*9999/262142) }
+
+// oomKills counts the processes that the memory limit killed.
+func (g ControlGroup) oomKills() int {
+	file := "memory.oom_control"
+	if g.Unified {
+		file = "memory.events"
+	}
+	data, err := os.ReadFile(filepath.Join(g.Dir, file))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if count, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok {
+			n, _ := strconv.Atoi(count)
+			return n
+		}
+	}
+	return 0
+}
+
+// remove removes the group and those below it, whose processes are dead but may need a moment to leave.
+func (g ControlGroup) remove() error {
+	entries, _ := os.ReadDir(g.Dir)
+	for _, e := range entries {
+		if e.IsDir() {
+			child := g
+			child.Dir = filepath.Join(g.Dir, e.Name())
+			if err := child.remove(); err != nil {
+				return err
+			}
+		}
+	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		err := unix.Rmdir(g.Dir)
+		if err == nil || errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return failure("remove "+g.Dir, err)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+//go:build linux
+
+package stage
+
+import (
+	"errors"
+	"math"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/plimsoll-dev/plimsoll/internal/reexec"
+)
+
+func init() {
+	reexec.Hook(InitName, initMain)
+	reexec.Hook(EnterName, enterMain)
+	reexec.Hook(SupervisorName, supervisorMain)
+}
+
+// syncFD is the helper's end of the socket to whoever started it.
+const syncFD = 3
+
+// initMain is PID 1 of a new container: it was born in new namespaces, makes the container's world and becomes the
+// container's first process by executing it. The socket closes by that; a message on it means that it went wrong.
+func initMain() {
+	sync, err := helperSocket()
+	if err != nil {
+		os.Exit(1)
+	}
+	if err := becomeContainer(sync); err != nil {
+		_ = sync.Send(stageMessage{Failure: failure("start", err)})
+	}
+	os.Exit(1)
+}
+
+func helperSocket() (*Conn, error) {
+	unix.CloseOnExec(syncFD)
+	return NewConn(os.NewFile(syncFD, "supervisor"))
+}
+
+func becomeContainer(sync *Conn) error {
+	// First it waits to be put into its control groups, because a control group namespace begins where it is made.
+	if _, err := sync.Receive(&struct{}{}); err != nil {
+		return err
+	}
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil && !errors.Is(err, unix.EINVAL) {
+		return failure("new cgroup namespace", err)
+	}
+	namespaces, err := openNamespaces()
+	if err != nil {
+		return err
+	}
+	if err := sync.Send(stageMessage{}, namespaces...); err != nil {
+		return err
+	}
+	CloseAll(namespaces)
+
+	// Then for the spec, which comes when the network interface is there.
+	var m initMessage
+	if _, err := sync.Receive(&m); err != nil {
+		return err
+	}
+	spec := m.Spec
+	// Without a session keyring of its own the container would share that of whoever started the program.
+	_, _ = unix.KeyctlJoinSessionKeyring("_plimsoll")
+	if !spec.HostNetwork {
+		if err := configureNetwork(m.Address); err != nil {
+			return err
+		}
+	}
+	hostname := spec.Hostname
+	if hostname == "" {
+		hostname = spec.ID
+	}
+	if err := unix.Sethostname([]byte(hostname)); err != nil {
+		return failure("set the host name "+hostname, err)
+	}
+	if err := enterRoot(spec, m.Hosts, m.Groups); err != nil {
+		return err
+	}
+	p := &spec.Process
+	if p.Terminal {
+		terminal, err := openTerminal(p)
+		if err != nil {
+			return err
+		}
+		if err := sync.Send(stageMessage{}, terminal); err != nil {
+			return err
+		}
+		_ = terminal.Close()
+		if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
+			return failure("control the terminal", err)
+		}
+	} else {
+		ownStdio(p)
+	}
+	if err := changeDir(p.Dir); err != nil {
+		return err
+	}
+	if err := closeOnExec(); err != nil {
+		return failure("close files", err)
+	}
+	if err := confine(p); err != nil {
+		return err
+	}
+	if err := sync.Send(stageMessage{Ready: true}); err != nil {
+		return err
+	}
+	return tryEach(p, func(path string) error { return syscall.Exec(path, p.Args, p.Env) })
+}
+
+// stageMessage is what the supervisor hears from a helper. After Ready, the end of the socket means success.
+type stageMessage struct {
+	Failure *Failure
+	Ready   bool
+	PID     int // of a process that was started by the enter helper
+}
+
+// initMessage is what the supervisor tells a new container.
+type initMessage struct {
+	Spec    *Spec
+	Address string         // in the private network, "10.86.0.2/16"
+	Hosts   string         // host path of the network's hosts file
+	Groups  []ControlGroup // to show in /sys/fs/cgroup
+}
+
+// namespaceNames are the namespaces of a container that others may enter, in the order of entering.
+func namespaceNames() []string { return []string{"cgroup", "ipc", "uts", "net", "pid", "mnt"} }
+
+func openNamespaces() ([]*os.File, error) {
+	var files []*os.File
+	for _, name := range namespaceNames() {
+		f, err := os.Open("/proc/thread-self/ns/" + name)
+		if err != nil {
+			CloseAll(files)
+			return nil, failure("open namespace "+name, err)
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func changeDir(dir string) error {
+	if dir == "" {
+		dir = "/"
+	}
+	return failureOrNil("change to directory "+dir, unix.Chdir(dir))
+}
+
+// ownStdio lets the process open /dev/stdout and the like again: pipes belong to whoever made them.
+func ownStdio(p *Process) {
+	for fd := range 3 {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO {
+			_ = unix.Fchown(fd, p.UID, p.GID) // a group or user that does not exist here cannot own it
+		}
+	}
+}
+
+// closeOnExec makes sure that no file but stdin, stdout and stderr reaches the container.
+func closeOnExec() error {
+	err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	if err == nil {
+		return nil
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	for fd := 3; uint64(fd) < min(limit.Cur, 1<<20); fd++ {
+		unix.CloseOnExec(fd)
+	}
+	return nil
+}

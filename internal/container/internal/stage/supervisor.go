@@ -1,0 +1,201 @@
+//go:build linux
+
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// supervisor is the process that all containers of a client descend from. It is PID 1 of a PID namespace that holds
+// theirs: when it ends, however it ends, the kernel kills every process of every container. It ends when its client
+// does, because the client holds the other end of its socket, and takes control groups and temporary files with it.
+type supervisor struct {
+	client *Conn
+	exe    *os.File // this program, in a way that a container cannot write to
+	groups *groupTree
+	dir    string // for hosts files; "" until the first
+
+	mu         sync.Mutex
+	containers map[string]*container
+	networks   map[string]*network
+	jobs       sync.WaitGroup
+}
+
+func supervisorMain() {
+	client, err := helperSocket()
+	if err != nil {
+		os.Exit(1)
+	}
+	s := &supervisor{client: client, containers: map[string]*container{}, networks: map[string]*network{}}
+	if err := s.prepare(); err != nil {
+		_ = client.Send(Response{Failure: failure("start the supervisor", err)})
+		os.Exit(1)
+	}
+	if err := client.Send(Response{Weaknesses: s.groups.weaknesses}); err == nil {
+		s.serve()
+	}
+	s.shutdown()
+}
+
+func (s *supervisor) prepare() error {
+	unix.Umask(0o022)
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	exe, err := sealedExecutable()
+	if err != nil {
+		return err
+	}
+	defer exe.Close()
+	// A high number, because a child finds it by number when its own low ones are taken already.
+	fd, err := unix.FcntlInt(exe.Fd(), unix.F_DUPFD_CLOEXEC, 64)
+	if err != nil {
+		return err
+	}
+	s.exe = os.NewFile(uintptr(fd), "program")
+	s.groups = newGroupTree()
+	return nil
+}
+
+// serve answers requests until the client is gone.
+func (s *supervisor) serve() {
+	for {
+		var q Request
+		files, err := s.client.Receive(&q)
+		if err != nil {
+			return
+		}
+		s.jobs.Go(func() {
+			answer := Response{ID: q.ID}
+			sent, err := s.answer(&q, files, &answer)
+			CloseAll(files)
+			if err != nil {
+				answer.Failure = failure(q.Op, err)
+			}
+			_ = s.client.Send(answer, sent...) // the client may be gone
+			CloseAll(sent)
+		})
+	}
+}
+
+func (s *supervisor) answer(q *Request, files []*os.File, a *Response) ([]*os.File, error) {
+	if q.Op == OpStart {
+		return s.start(q.Spec, files)
+	}
+	c := s.find(q.Container)
+	if c == nil {
+		return nil, &Failure{Op: q.Op + " " + q.Container, Errno: syscall.ESRCH}
+	}
+	switch q.Op {
+	case OpExec:
+		number, sent, err := s.exec(c, q.Exec, files)
+		a.Process = number
+		return sent, err
+	case OpWait:
+		exit, err := c.wait(q.Process)
+		a.Exit = exit
+		return nil, err
+	case OpSignal:
+		return nil, c.signal(q.Process, syscall.Signal(q.Signal))
+	case OpDial:
+		return one(c.dial(q.Network, q.Port, q.Timeout))
+	case OpOpen:
+		return one(c.open(q.Path))
+	case OpProcesses:
+		var err error
+		a.Processes, err = c.listProcesses()
+		return nil, err
+	case OpListening:
+		var err error
+		a.Sockets, err = c.listening()
+		return nil, err
+	case OpRemove:
+		return nil, s.remove(c)
+	default:
+		return nil, fmt.Errorf("unknown operation %q", q.Op)
+	}
+}
+
+func one(f *os.File, err error) ([]*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []*os.File{f}, nil
+}
+
+func (s *supervisor) find(id string) *container {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.containers[id]
+}
+
+// shutdown kills and removes what is left.
+func (s *supervisor) shutdown() {
+	s.mu.Lock()
+	left := make([]*container, 0, len(s.containers))
+	for _, c := range s.containers {
+		left = append(left, c)
+	}
+	s.mu.Unlock()
+	for _, c := range left {
+		_ = s.remove(c)
+	}
+	s.jobs.Wait()
+	s.groups.remove()
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// sealedExecutable opens this program's file such that a container cannot overwrite the program through
+// /proc/<pid>/exe (CVE-2019-5736): through a read-only mount of it, or else as a copy in memory.
+func sealedExecutable() (*os.File, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, "/proc/self/exe", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err == nil {
+		readOnly := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+		if err = unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &readOnly); err == nil {
+			return os.NewFile(uintptr(fd), "program"), nil
+		}
+		_ = unix.Close(fd)
+	}
+	program, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return nil, err
+	}
+	defer program.Close()
+	fd, err = unix.MemfdCreate("plimsoll", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, failure("copy the program", err)
+	}
+	copied := os.NewFile(uintptr(fd), "program")
+	if _, err = io.Copy(copied, program); err == nil {
+		_, err = unix.FcntlInt(copied.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SEAL|unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE)
+	}
+	if err != nil {
+		return nil, errors.Join(failure("copy the program", err), copied.Close())
+	}
+	return copied, nil
+}
+
+// tempDir is the supervisor's own directory for files that containers see.
+func (s *supervisor) tempDir() (string, error) {
+	if s.dir == "" {
+		dir, err := os.MkdirTemp("", "plimsoll-supervisor-")
+		if err != nil {
+			return "", err
+		}
+		if err := os.Chmod(dir, 0o711); err != nil {
+			return "", err
+		}
+		s.dir = filepath.Clean(dir)
+	}
+	return s.dir, nil
+}

@@ -1,0 +1,374 @@
+package container
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/plimsoll-dev/plimsoll/internal/container/internal/stage"
+	"github.com/plimsoll-dev/plimsoll/internal/reexec"
+)
+
+// Options of a supervisor. The zero value is for a process that is root, on the host or in a user namespace of its own.
+type Options struct {
+	// UserNamespace puts the supervisor into a new user namespace in which this user is root, with mounts of its own.
+	// That is how a user without root's rights runs containers; Spec.Root must then be readable to this user.
+	UserNamespace bool
+}
+
+// Supervisor runs containers. It is safe for concurrent use.
+type Supervisor struct {
+	cmd        *exec.Cmd
+	conn       *stage.Conn
+	weaknesses []string
+	mapping    Mapping
+	stderr     *tail
+	gone       chan struct{} // closed when the process ended
+
+	mu      sync.Mutex
+	last    uint64
+	pending map[uint64]chan answer // nil when the supervisor is gone
+}
+
+type answer struct {
+	stage.Response
+	files []*os.File
+}
+
+// NewSupervisor starts a supervisor process. The caller closes it. An error that wraps [ErrUnavailable] says what this
+// machine lacks.
+func NewSupervisor(ctx context.Context, options Options) (*Supervisor, error) {
+	ours, theirs, err := stage.SocketPair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	s := &Supervisor{conn: ours, stderr: &tail{}, gone: make(chan struct{}), pending: map[uint64]chan answer{}}
+	s.cmd = reexec.Command(stage.SupervisorName)
+	s.cmd.Stderr = s.stderr
+	s.cmd.ExtraFiles = []*os.File{theirs}
+	// A session of its own keeps Ctrl-C away from it: this process cleans up first.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWPID}
+	if options.UserNamespace {
+		s.mapping, err = startInUserNamespace(ctx, s.cmd, UserNamespaceOptions{})
+	} else if err = s.cmd.Start(); errors.Is(err, unix.EPERM) {
+		err = fmt.Errorf("%w: this process may not make namespaces (%w): run it as root, or as an ordinary user where user namespaces are allowed", ErrUnavailable, err)
+	}
+	if err != nil {
+		_ = ours.Close()
+		return nil, err
+	}
+	go func() {
+		_ = s.cmd.Wait()
+		close(s.gone)
+	}()
+	stop := context.AfterFunc(ctx, func() { _ = s.conn.Close() })
+	var hello stage.Response
+	_, err = s.conn.Receive(&hello)
+	if !stop() {
+		err = context.Cause(ctx)
+	}
+	if err == nil && hello.Failure != nil {
+		err = hello.Failure
+	}
+	if err != nil {
+		_ = s.conn.Close()
+		<-s.gone
+		return nil, s.explain(err)
+	}
+	s.weaknesses = hello.Weaknesses
+	go s.receive()
+	return s, nil
+}
+
+// Weaknesses are the limits that cannot be held on this machine, a sentence each.
+func (s *Supervisor) Weaknesses() []string { return slices.Clone(s.weaknesses) }
+
+// Mapping says which ids containers can have.
+func (s *Supervisor) Mapping() Mapping { return s.mapping }
+
+// Close kills all containers, removes every trace of them and ends the supervisor.
+func (s *Supervisor) Close() error {
+	_ = s.conn.Close()
+	<-s.gone
+	return nil
+}
+
+// receive hands responses to those who wait for them.
+func (s *Supervisor) receive() {
+	for {
+		var r stage.Response
+		files, err := s.conn.Receive(&r)
+		s.mu.Lock()
+		if err != nil {
+			for _, ch := range s.pending {
+				close(ch)
+			}
+			s.pending = nil
+			s.mu.Unlock()
+			return
+		}
+		ch := s.pending[r.ID]
+		delete(s.pending, r.ID)
+		s.mu.Unlock()
+		if ch == nil { // whoever asked did not wait
+			stage.CloseAll(files)
+			continue
+		}
+		ch <- answer{r, files}
+	}
+}
+
+// call asks the supervisor something. After ctx ends, an answer is thrown away; what was asked for is done all the same.
+func (s *Supervisor) call(ctx context.Context, q stage.Request, files ...*os.File) (answer, error) {
+	ch := make(chan answer, 1)
+	s.mu.Lock()
+	if s.pending == nil {
+		s.mu.Unlock()
+		return answer{}, s.explain(io.EOF)
+	}
+	s.last++
+	q.ID = s.last
+	s.pending[q.ID] = ch
+	s.mu.Unlock()
+	if err := s.conn.Send(q, files...); err != nil {
+		return answer{}, s.explain(err)
+	}
+	select {
+	case a, ok := <-ch:
+		if !ok {
+			return answer{}, s.explain(io.EOF)
+		}
+		if a.Failure != nil {
+			return a, a.Failure
+		}
+		return a, nil
+	case <-ctx.Done():
+		s.mu.Lock()
+		_, waiting := s.pending[q.ID]
+		delete(s.pending, q.ID)
+		s.mu.Unlock()
+		if !waiting { // the answer is just coming
+			stage.CloseAll((<-ch).files)
+		}
+		return answer{}, context.Cause(ctx)
+	}
+}
+
+// explain adds what the supervisor printed before it ended, which is a panic if anything.
+func (s *Supervisor) explain(err error) error {
+	if text := s.stderr.String(); text != "" {
+		return fmt.Errorf("the container supervisor ended: %s", text)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("the container supervisor is gone: %w", os.ErrProcessDone)
+	}
+	return err
+}
+
+// Stdio are a process's standard files; nil ones are /dev/null. They stay the caller's, who may close them after Start.
+type Stdio struct {
+	In, Out, Err *os.File
+}
+
+func (o Stdio) files() (files []*os.File, done func(), err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range []*os.File{o.In, o.Out, o.Err} {
+		if f == nil {
+			f = null
+		}
+		files = append(files, f)
+	}
+	return files, func() { _ = null.Close() }, nil
+}
+
+// Container is a container that was started. It is safe for concurrent use.
+type Container struct {
+	s  *Supervisor
+	id string
+	// Terminal is the master of the first process's terminal, if it asked for one. The caller closes it.
+	Terminal *os.File
+}
+
+// Start starts a container and returns when its program runs. The caller removes it. An error to execute the program
+// itself is a [Failure] for which [IsExec] is true.
+func (s *Supervisor) Start(ctx context.Context, spec Spec, stdio Stdio) (*Container, error) {
+	files, done, err := stdio.files()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	c := &Container{s: s, id: spec.ID}
+	a, err := s.call(ctx, stage.Request{Op: stage.OpStart, Spec: &spec}, files...)
+	if err != nil {
+		if ctx.Err() != nil {
+			// The supervisor may be in the middle of it.
+			_ = c.Remove(context.WithoutCancel(ctx))
+		}
+		return nil, err
+	}
+	c.Terminal, err = terminal(a.files)
+	return c, err
+}
+
+func first(files []*os.File) *os.File {
+	if len(files) == 0 {
+		return nil
+	}
+	stage.CloseAll(files[1:])
+	return files[0]
+}
+
+// terminal makes reading from a received terminal something that can be interrupted.
+func terminal(files []*os.File) (*os.File, error) {
+	f := first(files)
+	if f == nil {
+		return nil, nil
+	}
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), "terminal"), nil
+}
+
+// IsExec says whether err means that the program itself could not be executed, as opposed to a container that could not
+// be made for it: it does not exist, is not executable or is for another machine.
+func IsExec(err error) bool {
+	var f *Failure
+	return errors.As(err, &f) && strings.HasPrefix(f.Op, stage.ExecOp)
+}
+
+// ID is the spec's.
+func (c *Container) ID() string { return c.id }
+
+// Wait waits until the first process ended.
+func (c *Container) Wait(ctx context.Context) (Exit, error) { return c.wait(ctx, 0) }
+
+func (c *Container) wait(ctx context.Context, number int) (Exit, error) {
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpWait, Container: c.id, Process: number})
+	return a.Exit, err
+}
+
+// Signal sends a signal to the first process. As PID 1 it gets only those that it handles, and SIGKILL.
+func (c *Container) Signal(ctx context.Context, signal syscall.Signal) error {
+	return c.signal(ctx, 0, signal)
+}
+
+func (c *Container) signal(ctx context.Context, number int, signal syscall.Signal) error {
+	_, err := c.s.call(ctx, stage.Request{Op: stage.OpSignal, Container: c.id, Process: number, Signal: int(signal)})
+	return err
+}
+
+// Exec starts one more process in the container, in all its namespaces and control groups.
+func (c *Container) Exec(ctx context.Context, process Process, stdio Stdio) (*Execution, error) {
+	files, done, err := stdio.files()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpExec, Container: c.id, Exec: &process}, files...)
+	if err != nil {
+		return nil, err
+	}
+	x := &Execution{c: c, number: a.Process}
+	x.Terminal, err = terminal(a.files)
+	return x, err
+}
+
+// Dial connects to a port that the container listens on, from inside its network. Network is "tcp" or "udp".
+func (c *Container) Dial(ctx context.Context, network string, port int) (net.Conn, error) {
+	timeout := 10 * time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = max(time.Until(deadline), time.Millisecond)
+	}
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpDial, Container: c.id, Network: network, Port: port, Timeout: timeout})
+	if err != nil {
+		return nil, err
+	}
+	f := first(a.files)
+	defer f.Close()
+	return net.FileConn(f)
+}
+
+// Open opens a regular file for reading as the container sees it, links and mounts included.
+func (c *Container) Open(ctx context.Context, path string) (*os.File, error) {
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpOpen, Container: c.id, Path: path})
+	return first(a.files), err
+}
+
+// Processes lists the container's processes by PID.
+func (c *Container) Processes(ctx context.Context) ([]ProcessInfo, error) {
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpProcesses, Container: c.id})
+	return a.Processes, err
+}
+
+// Listening lists the sockets that the container listens on.
+func (c *Container) Listening(ctx context.Context) ([]Socket, error) {
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpListening, Container: c.id})
+	return a.Sockets, err
+}
+
+// Remove kills the container's processes and removes every trace of it. It may be called more than once.
+func (c *Container) Remove(ctx context.Context) error {
+	_, err := c.s.call(ctx, stage.Request{Op: stage.OpRemove, Container: c.id})
+	if errors.Is(err, syscall.ESRCH) || errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Execution is a process that Exec started.
+type Execution struct {
+	c      *Container
+	number int
+	// Terminal is the master of its terminal, if it asked for one. The caller closes it.
+	Terminal *os.File
+}
+
+// Wait waits until the process ended.
+func (e *Execution) Wait(ctx context.Context) (Exit, error) { return e.c.wait(ctx, e.number) }
+
+// Signal sends it a signal.
+func (e *Execution) Signal(ctx context.Context, signal syscall.Signal) error {
+	return e.c.signal(ctx, e.number, signal)
+}
+
+// tail keeps the beginning of what is written: a panic begins with its reason.
+type tail struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	const limit = 8 << 10
+	t.b.Write(p[:min(len(p), limit-t.b.Len())])
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(t.b.String())
+}

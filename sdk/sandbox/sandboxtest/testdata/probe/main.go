@@ -1,0 +1,200 @@
+// Probe is the only file of the image that sandboxes are tested with. What it does is its first argument.
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		fail("usage: probe COMMAND [ARGUMENT...]")
+	}
+	args := os.Args[2:]
+	commands := map[string]func([]string){
+		"serve": serve, "sleep": sleep, "stubborn": stubborn, "polite": polite, "exit": exit, "print": printBoth,
+		"flood": flood, "eat": eat, "bomb": bomb, "cat": cat, "write": write, "env": environment, "id": id, "echo": echo,
+		"attack": attack, "dial": dial, "list": list, "background": background, "hostname": hostname, "listen-udp": listenUDP,
+		"cwd": cwd,
+	}
+	run, ok := commands[os.Args[1]]
+	if !ok {
+		fail("no such command: " + os.Args[1])
+	}
+	run(args)
+}
+
+func fail(message string) {
+	fmt.Fprintln(os.Stderr, message)
+	os.Exit(1)
+}
+
+func check(err error) {
+	if err != nil {
+		fail(err.Error())
+	}
+}
+
+// serve answers HTTP on a port: / greets, /env?NAME tells a variable, /write?PATH writes a file.
+func serve(args []string) {
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello from the probe") })
+	http.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.RawQuery)) })
+	http.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
+		if err := os.WriteFile(r.URL.RawQuery, []byte("written\n"), 0o644); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	})
+	l, err := net.Listen("tcp", ":"+args[0])
+	check(err)
+	fmt.Println("listening on", args[0])
+	check(http.Serve(l, nil))
+}
+
+func listenUDP(args []string) {
+	c, err := net.ListenPacket("udp", ":"+args[0])
+	check(err)
+	fmt.Println("listening on", args[0])
+	b := make([]byte, 1500)
+	for {
+		n, from, err := c.ReadFrom(b)
+		check(err)
+		_, _ = c.WriteTo(append([]byte("echo "), b[:n]...), from)
+	}
+}
+
+func sleep([]string) {
+	fmt.Println("ready")
+	time.Sleep(time.Hour)
+}
+
+// stubborn does not end on SIGTERM.
+func stubborn([]string) {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
+	sleep(nil)
+}
+
+// polite ends on SIGTERM with code 7.
+func polite([]string) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGTERM)
+	fmt.Println("ready")
+	fmt.Println("got", <-c)
+	os.Exit(7)
+}
+
+func exit(args []string) {
+	code, err := strconv.Atoi(args[0])
+	check(err)
+	os.Exit(code)
+}
+
+func printBoth(args []string) {
+	fmt.Fprintln(os.Stdout, args[0])
+	fmt.Fprintln(os.Stderr, args[1])
+}
+
+// flood writes without end.
+func flood([]string) {
+	line := strings.Repeat("flood ", 1000) + "\n"
+	for {
+		if _, err := os.Stdout.WriteString(line); err != nil {
+			os.Exit(1)
+		}
+	}
+}
+
+// eat takes so many bytes of memory and stays.
+func eat(args []string) {
+	n, err := strconv.Atoi(args[0])
+	check(err)
+	var kept [][]byte
+	for taken := 0; taken < n; taken += 1 << 20 {
+		b := make([]byte, 1<<20)
+		for i := range b {
+			b[i] = byte(i)
+		}
+		kept = append(kept, b)
+	}
+	fmt.Println("ate", len(kept), "MiB")
+	time.Sleep(time.Hour)
+}
+
+// bomb starts itself until it cannot, and says how far it came.
+func bomb([]string) {
+	for n := 0; ; n++ {
+		cmd := exec.Command("/proc/self/exe", "sleep")
+		if err := cmd.Start(); err != nil {
+			fmt.Println("started", n, "processes, then:", err)
+			time.Sleep(time.Hour)
+		}
+		if n > 5000 {
+			fmt.Println("started", n, "processes and was not stopped")
+			time.Sleep(time.Hour)
+		}
+	}
+}
+
+func cat(args []string) {
+	for _, name := range args {
+		b, err := os.ReadFile(name)
+		check(err)
+		_, _ = os.Stdout.Write(b)
+	}
+}
+
+func write(args []string) { check(os.WriteFile(args[0], []byte(args[1]), 0o644)) }
+
+func list(args []string) {
+	entries, err := os.ReadDir(args[0])
+	check(err)
+	for _, e := range entries {
+		fmt.Println(e.Name())
+	}
+}
+
+func environment([]string) { fmt.Println(strings.Join(os.Environ(), "\n")) }
+
+func id([]string) {
+	groups, err := os.Getgroups()
+	check(err)
+	fmt.Println(os.Getuid(), os.Getgid(), groups)
+}
+
+func echo([]string) { _, _ = io.Copy(os.Stdout, os.Stdin) }
+
+func hostname([]string) {
+	name, err := os.Hostname()
+	check(err)
+	fmt.Println(name)
+}
+
+func cwd([]string) {
+	dir, err := os.Getwd()
+	check(err)
+	fmt.Println(dir)
+}
+
+// dial says what an HTTP server at an address answers.
+func dial(args []string) {
+	client := http.Client{Timeout: 3 * time.Second}
+	answer, err := client.Get("http://" + args[0] + "/")
+	check(err)
+	_, _ = io.Copy(os.Stdout, answer.Body)
+}
+
+// background starts itself once more and ends when that has ended, or leaves a zombie if told to.
+func background(args []string) {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	check(cmd.Start())
+	time.Sleep(time.Hour)
+}
