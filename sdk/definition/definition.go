@@ -2,7 +2,11 @@
 // Dockerfile with byte-exact places and its build context out. Edits change only what they must; every other byte of
 // the file stays as it was.
 //
-// Most callers need [Load] and then the fields of [Definition]. [Parse] alone reads a Dockerfile from memory.
+// Most callers need [Load] and then the fields of [Definition]. [Parse] alone reads a Dockerfile from memory, and
+// [Apply] and [Diff] change one.
+//
+// The package does not say what a build would read, with variables resolved and stages followed: that is package
+// inputs. It never runs git or any other program, reads no environment and keeps no state between calls.
 package definition
 
 import (
@@ -16,7 +20,7 @@ type Source struct {
 	Repository string `json:"repository"`
 	// Ref is what was asked for: a branch, a tag, a commit or "" for HEAD.
 	Ref string `json:"ref,omitempty"`
-	// Commit is the full hex id that Ref meant when it was read.
+	// Commit is the full hex id that Ref meant when it was read; "" when the definition came from no commit.
 	Commit string `json:"commit"`
 	// CommitTime is the committer's time in UTC. Builds use it as SOURCE_DATE_EPOCH.
 	CommitTime time.Time `json:"commitTime"`
@@ -24,19 +28,43 @@ type Source struct {
 	Directory string `json:"directory"`
 	// Dockerfile is the file's path in the repository.
 	Dockerfile string `json:"dockerfile"`
-	// Dirty says that the content was read from a work tree that differs from Commit. Only a caller that allowed it
-	// gets such a definition, and nothing that publishes accepts one silently.
+	// Dirty says that the content is not that of Commit: it was read from a work tree that differs, or from no
+	// repository at all. Only a caller that allowed it gets such a definition, and nothing that publishes accepts one
+	// silently.
 	Dirty bool `json:"dirty,omitempty"`
+	// Signer is whose signature on the commit was verified, "" when none was asked for.
+	Signer string `json:"signer,omitempty"`
 }
 
 // Definition is a container definition and everything a build of it may read from the repository.
-// It is immutable and safe for concurrent use.
+// It is immutable and safe for concurrent use; only a dirty one reads its files from the work tree as they are then.
 type Definition struct {
 	Source Source
 	// File is the parsed Dockerfile.
 	File *File
 	// Context is the build context, .dockerignore applied, with the modes that git knows (0644, 0755, symbolic links)
 	// and the commit's time on every entry. It implements fs.ReadLinkFS, fs.StatFS and fs.ReadDirFS. Symbolic links are
-	// never followed by it.
+	// never followed by it: they open and Stat as themselves.
 	Context fs.FS
+	// Absent is what the context lacks because the repository does not hold it, by LoadOptions.AllowAbsent; nil when it
+	// is whole. Submodules are empty directories in Context, and Git LFS files are their pointers.
+	Absent *AbsentError
+
+	maxDockerfile int64
+}
+
+// WithDockerfile returns the definition with another Dockerfile, such as one that [Apply] has rewritten. Name, source
+// and context stay. The error is a [*SyntaxError].
+func (d *Definition) WithDockerfile(src []byte) (*Definition, error) {
+	limit := d.maxDockerfile
+	if limit == 0 {
+		limit = MaxDockerfile
+	}
+	file, err := parse(d.File.Name, src, limit)
+	if err != nil {
+		return nil, err
+	}
+	rewritten := *d
+	rewritten.File = file
+	return &rewritten, nil
 }

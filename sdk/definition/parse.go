@@ -48,7 +48,7 @@ func parse(name string, src []byte, limit int64) (*File, error) {
 	p := &fileParser{lines: &lines{starts: []int{0}}}
 	p.file = &File{Name: name, Escape: '\\'}
 	if int64(len(src)) > limit {
-		return nil, p.errorAt(-1, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(src), limit))
+		return nil, sizeError(name, int64(len(src)), limit)
 	}
 	src = bytes.Clone(src)
 	p.file.Src, p.src, p.lines = src, string(src), newLines(src)
@@ -66,6 +66,10 @@ func parse(name string, src []byte, limit int64) (*File, error) {
 		return nil, err
 	}
 	return p.file, nil
+}
+
+func sizeError(name string, size, limit int64) error {
+	return &SyntaxError{finding.Place{File: name}, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, limit)}
 }
 
 // fileParser holds one file while it is parsed.

@@ -1,0 +1,188 @@
+package definition
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+)
+
+// Load reads the definition that a repository holds at a ref.
+//
+// The repository is a path (a work tree or a bare repository) or a URL: https, ssh (also as user@host:path), file, and
+// http to this host. The ref is a branch, a tag, a full name such as refs/heads/main, a commit's id, whole or as many
+// hex digits as make it unambiguous, or "" for HEAD.
+//
+// What is committed is what is loaded. The work tree is looked at only when the repository is a path to one and the ref
+// is "" or "HEAD", because then the caller may believe that it gets what it sees: if the context or the Dockerfile
+// there differs from the commit (files that git ignores aside), Load returns a [*DirtyError]; with AllowDirty it reads
+// the work tree instead and sets Source.Dirty. A named commit, branch or tag and a file: URL never read the work tree.
+//
+// From a remote it takes the one commit without its history where the server allows that; a short id, or a server
+// that does not hand out commits by id, costs a fetch of all branches and tags. When ctx is cancelled nothing stays
+// behind. Errors are [*LoadError], or a [*SyntaxError] when the Dockerfile can't be parsed; neither holds credentials.
+func Load(ctx context.Context, repository, ref string, opts LoadOptions) (*Definition, error) {
+	opts = opts.withDefaults()
+	at, err := parseLocation(repository)
+	if err != nil {
+		return nil, &LoadError{at.name, ref, err}
+	}
+	d, err := load(ctx, at, ref, opts)
+	var syntax *SyntaxError
+	switch {
+	case err == nil || errors.As(err, &syntax):
+		return d, err
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	}
+	return nil, &LoadError{at.name, ref, err}
+}
+
+func load(ctx context.Context, at location, ref string, opts LoadOptions) (*Definition, error) {
+	var (
+		repository *git.Repository
+		store      storer.EncodedObjectStorer
+		commit     *object.Commit
+		err        error
+	)
+	if at.local() {
+		if repository, commit, err = openLocal(at, ref); err == nil {
+			store = repository.Storer
+		}
+	} else {
+		store, commit, err = fetch(ctx, at, ref, opts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	source := Source{
+		Repository: at.name, Ref: ref, Commit: commit.Hash.String(), CommitTime: commit.Committer.When.UTC(),
+	}
+	if opts.Signatures != nil {
+		if source.Signer, err = opts.Signatures.verify(store, commit); err != nil {
+			return nil, err
+		}
+	}
+	committed := newGitFS(store, commit.TreeHash)
+	var files fs.FS = committed
+	if at.scheme == "" && (ref == "" || ref == "HEAD") {
+		if files, source.Dirty, err = localFiles(ctx, repository, committed, opts); err != nil {
+			return nil, err
+		}
+	}
+	return read(ctx, files, source, opts)
+}
+
+// LoadFS reads a definition from files that come from no repository that this package could check, such as a Dagger
+// directory. The root of fsys stands for the root of a repository. Repository and Ref of source are kept as the
+// caller's word; Commit is cleared and Dirty set, because nothing proves it. CommitTime becomes the time of all files.
+// The options that concern repositories are not looked at.
+func LoadFS(ctx context.Context, fsys fs.FS, source Source, opts LoadOptions) (*Definition, error) {
+	source.Commit, source.Signer, source.Dirty = "", "", true
+	source.Repository = redact(source.Repository)
+	d, err := read(ctx, fsys, source, opts.withDefaults())
+	var syntax *SyntaxError
+	if err == nil || errors.As(err, &syntax) {
+		return d, err
+	}
+	return nil, &LoadError{source.Repository, source.Ref, err}
+}
+
+// read makes a definition of the files of a repository.
+func read(ctx context.Context, base fs.FS, source Source, opts LoadOptions) (*Definition, error) {
+	dir, err := resolveDir(base, opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	named := opts.Dockerfile
+	if !path.IsAbs(named) {
+		named = strings.TrimPrefix(dir+"/"+named, "./")
+	}
+	name, content, err := readDockerfile(base, dir, named, opts.MaxDockerfile)
+	if err != nil {
+		return nil, err
+	}
+	source.Directory, source.Dockerfile = dir, path.Clean(named)
+	file, err := parse(name, content, opts.MaxDockerfile)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := readIgnore(base, source.Dockerfile, dir, opts.MaxDockerfile)
+	if err != nil {
+		return nil, err
+	}
+	b := &contextBuilder{base: base, dir: dir, ignore: rules, opts: opts, time: source.CommitTime}
+	files, err := b.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &Definition{Source: source, File: file, Context: files, maxDockerfile: opts.MaxDockerfile}
+	if len(b.absent.Submodules)+len(b.absent.LFS) > 0 {
+		if d.Absent = &b.absent; !opts.AllowAbsent {
+			return nil, d.Absent
+		}
+	}
+	return d, nil
+}
+
+func resolveDir(base fs.FS, name string) (string, error) {
+	dir, err := resolve(base, name)
+	if err == nil {
+		var info fs.FileInfo
+		info, err = fs.Lstat(base, dir)
+		if err == nil && !info.IsDir() {
+			err = fs.ErrNotExist
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: %w", name, ErrNoDirectory)
+	}
+	return dir, err
+}
+
+// readDockerfile returns the Dockerfile and its name without symbolic links.
+func readDockerfile(base fs.FS, dir, named string, limit int64) (string, []byte, error) {
+	name, err := resolve(base, named)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, &DockerfileError{path.Clean(named), candidates(base, path.Dir(path.Clean(named)), dir)}
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	content, err := readLimited(base, name, "MaxDockerfile", limit)
+	var tooLarge *LimitError
+	if errors.As(err, &tooLarge) {
+		return "", nil, sizeError(name, tooLarge.Found, limit)
+	}
+	if errors.Is(err, errNotRegular) {
+		return "", nil, &DockerfileError{name, candidates(base, name, dir)}
+	}
+	return name, content, err
+}
+
+// candidates lists files that look like Dockerfiles.
+func candidates(base fs.FS, dirs ...string) []string {
+	var found []string
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		entries, err := fs.ReadDir(base, dir)
+		if err != nil || seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		for _, e := range entries {
+			name := strings.ToLower(e.Name())
+			looks := strings.HasPrefix(name, "dockerfile") || strings.HasSuffix(name, ".dockerfile") || strings.HasPrefix(name, "containerfile")
+			if looks && !e.IsDir() && !strings.HasSuffix(name, ".dockerignore") {
+				found = append(found, path.Join(dir, e.Name()))
+			}
+		}
+	}
+	return found
+}
