@@ -15,8 +15,10 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/bklog"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/bridge"
 )
 
 // Options are what all homes have in common. The zero value is useful.
@@ -25,6 +27,8 @@ type Options struct {
 	Keychain authn.Keychain
 	// Log receives what is worth knowing about the engine, never a build's output or a secret. Nil discards.
 	Log *slog.Logger
+	// TLS is for [Dial] with a tcp:// address. Nil means a plain connection.
+	TLS *TLS
 }
 
 func (o Options) orDefault() Options {
@@ -42,6 +46,7 @@ type Builder struct {
 	client *client.Client
 	home   build.Home
 	opt    Options
+	close  func() error
 	export func(b *Builder, r *request, dir string) (export, error)
 }
 
@@ -50,7 +55,8 @@ var _ build.Builder = (*Builder)(nil)
 // New returns a builder over a connection to an engine that exports OCI layouts, which the builder owns from now on.
 // It is there for homes that are not in this package; programs call embedded.Start, [Docker] or [Dial].
 func New(c *client.Client, home build.Home, opt Options) *Builder {
-	return &Builder{client: c, home: home, opt: opt.orDefault(), export: exportOCI}
+	bridge.Silence()
+	return &Builder{client: c, home: home, opt: opt.orDefault(), close: c.Close, export: exportOCI}
 }
 
 // Home says where builds run and how far that can be trusted. It is the same as in each Result.
@@ -60,11 +66,12 @@ func (b *Builder) Home() build.Home { return b.home }
 func (b *Builder) Client() *client.Client { return b.client }
 
 // Close closes the connection. Running builds fail.
-func (b *Builder) Close() error { return b.client.Close() }
+func (b *Builder) Close() error { return b.close() }
 
 // Build runs one build. A step that fails, or that runs when ctx ends, is a [*build.Error]; one that reads a source that
 // was not listed wraps [build.ErrUnlisted], a full disk [syscall.ENOSPC]. Build returns when the engine has cleaned up.
 func (b *Builder) Build(ctx context.Context, req build.Request) (*build.Result, error) {
+	ctx = bklog.WithLogger(ctx, bridge.Entry(b.opt.Log))
 	r, err := newRequest(ctx, req)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 )
 
-// TLS are files for a buildkitd that wants a certificate of its clients.
+// TLS names the files for a buildkitd that wants a certificate of its clients.
 type TLS struct {
 	// CA is the file with the authority of the server's certificate, Cert and Key those of the client's.
 	CA, Cert, Key string
@@ -20,15 +20,15 @@ type TLS struct {
 	ServerName string
 }
 
-// Dial returns a builder over a buildkitd: "unix:///run/buildkit/buildkitd.sock" or "tcp://host:port", with tls unless it
-// is nil. ctx limits the connection's start; an address where nothing answers is an error.
-func Dial(ctx context.Context, address string, tls *TLS, opt Options) (*Builder, error) {
+// Dial returns a builder over a buildkitd: "unix:///run/buildkit/buildkitd.sock" or "tcp://host:port", the latter with
+// Options.TLS if it is set. An address where nothing answers is an error.
+func Dial(ctx context.Context, address string, opt Options) (*Builder, error) {
 	if !strings.HasPrefix(address, "unix://") && !strings.HasPrefix(address, "tcp://") {
 		return nil, fmt.Errorf("buildkitd address %q: begins with neither unix:// nor tcp://", address)
 	}
 	var with []client.ClientOpt
-	if tls != nil {
-		with = append(with, client.WithCredentials(tls.Cert, tls.Key), client.WithServerConfig(tls.ServerName, tls.CA))
+	if t := opt.TLS; t != nil {
+		with = append(with, client.WithCredentials(t.Cert, t.Key), client.WithServerConfig(t.ServerName, t.CA))
 	}
 	c, err := client.New(ctx, address, with...)
 	if err != nil {

@@ -2,6 +2,7 @@ package buildkit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 
@@ -19,14 +20,31 @@ const (
 )
 
 // Docker returns a builder over the BuildKit in a Docker daemon, reached through the daemon's API; no docker command is
-// needed. The caller keeps c and closes it after the builder.
+// needed. Host is "unix:///var/run/docker.sock" or the like; empty means where the docker command would look: DOCKER_HOST
+// and its companions in the environment, else the default socket.
 //
 // Daemons differ: see the Home. One that can't export OCI layouts (all with Docker's classic image store) has its image
 // saved and converted; the temporary tag is removed. One older than Docker 24 also ignores source policies.
-func Docker(ctx context.Context, c *docker.Client, opt Options) (*Builder, error) {
+func Docker(ctx context.Context, host string, opt Options) (*Builder, error) {
+	from := docker.FromEnv
+	if host != "" {
+		from = docker.WithHost(host)
+	}
+	c, err := docker.New(from)
+	if err != nil {
+		return nil, fmt.Errorf("docker: %w", err)
+	}
+	b, err := overDocker(ctx, c, opt)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("docker at %s: %w", c.DaemonHost(), err), c.Close())
+	}
+	return b, nil
+}
+
+func overDocker(ctx context.Context, c *docker.Client, opt Options) (*Builder, error) {
 	info, err := c.Info(ctx, docker.InfoOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("docker daemon at %s: %w", c.DaemonHost(), err)
+		return nil, err
 	}
 	bk, err := client.New(ctx, "passthrough:docker",
 		client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
@@ -40,15 +58,18 @@ func Docker(ctx context.Context, c *docker.Client, opt Options) (*Builder, error
 	}
 	home := build.Home{Name: "docker", Version: info.Info.ServerVersion, Executor: info.Info.DefaultRuntime}
 	if home.Enforces, err = enforces(ctx, bk); err != nil {
-		_ = bk.Close()
-		return nil, fmt.Errorf("docker daemon at %s: %w", c.DaemonHost(), err)
+		return nil, errors.Join(err, bk.Close())
+	}
+	if !home.Enforces {
+		home.Weaknesses = append(home.Weaknesses, unenforced, oldFormat)
+	}
+	save := !containerdStore(info.Info.DriverStatus)
+	if save {
+		home.Weaknesses = append(home.Weaknesses, saved)
 	}
 	b := New(bk, home, opt)
-	if !home.Enforces {
-		b.home.Weaknesses = append(b.home.Weaknesses, unenforced, oldFormat)
-	}
-	if !containerdStore(info.Info.DriverStatus) {
-		b.home.Weaknesses = append(b.home.Weaknesses, saved)
+	b.close = func() error { return errors.Join(bk.Close(), c.Close()) }
+	if save {
 		b.export = dockerSave{c}.export
 	}
 	return b, nil

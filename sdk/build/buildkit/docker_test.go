@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	docker "github.com/moby/moby/client"
-
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
@@ -14,12 +12,7 @@ import (
 
 func TestDockerConformance(t *testing.T) {
 	testenv.NeedsDocker(t)
-	c, err := docker.New(docker.FromEnv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	b, err := buildkit.Docker(t.Context(), c, buildkit.Options{})
+	b, err := buildkit.Docker(t.Context(), "", buildkit.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ import (
 
 // explain turns the engine's error into one that names the instruction, the step and the end of its output.
 func explain(ctx context.Context, r *request, s *steps, err error) error {
-	out := &build.Error{Err: &engineError{text: plain(err.Error()), err: err}}
+	engine := &engineError{text: plain(err.Error()), err: err}
+	out := &build.Error{Err: engine}
 	st := s.failed(err)
 	if ctx.Err() != nil {
 		out.Err = context.Cause(ctx)
@@ -25,6 +26,7 @@ func explain(ctx context.Context, r *request, s *steps, err error) error {
 	}
 	if st != nil {
 		out.Log, out.Place = st.tail, r.lines.place(st.name)
+		engine.log = strings.Join(st.tail, "\n")
 	}
 	if st != nil && !aside.MatchString(st.name) {
 		out.Step = st.name
@@ -82,6 +84,7 @@ func source(err error) int {
 // branch on are found again by their text.
 type engineError struct {
 	text string
+	log  string
 	err  error
 }
 
@@ -91,7 +94,8 @@ func (e *engineError) Unwrap() error { return e.err }
 func (e *engineError) Is(target error) bool {
 	switch target {
 	case syscall.ENOSPC:
-		return strings.Contains(e.text, syscall.ENOSPC.Error())
+		full := syscall.ENOSPC.Error()
+		return strings.Contains(e.text, full) || strings.Contains(strings.ToLower(e.log), full)
 	case build.ErrUnlisted:
 		return denied(e.text)
 	default:

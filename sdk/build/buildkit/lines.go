@@ -1,13 +1,15 @@
 package buildkit
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
@@ -16,51 +18,64 @@ import (
 type lines struct {
 	file string
 	text []string
-	// stages has, by stage name, the places of the instructions that BuildKit counts.
-	stages map[string][]finding.Place
-	// froms has the place of each stage's FROM.
-	froms map[string]finding.Place
+	// stages has, by name, the lines of each stage's FROM and of the instructions that BuildKit counts.
+	stages map[string]stage
 }
 
-// newLines reads the Dockerfile. One that doesn't parse has no lines; BuildKit says why in its error.
+type stage struct {
+	from    int
+	counted []int
+}
+
+// newLines reads the Dockerfile. One that doesn't parse has no stages; BuildKit says why in its error.
 func newLines(name string, dockerfile []byte) lines {
-	l := lines{
-		file:   name,
-		text:   strings.Split(string(dockerfile), "\n"),
-		stages: map[string][]finding.Place{},
-		froms:  map[string]finding.Place{},
-	}
-	file, err := definition.Parse(name, dockerfile)
+	l := lines{file: name, text: strings.Split(string(dockerfile), "\n"), stages: map[string]stage{}}
+	parsed, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {
 		return l
 	}
-	known := map[string]bool{"scratch": true}
-	for _, stage := range file.Stages {
-		stageName := stage.Name
-		if stageName == "" {
-			stageName = fmt.Sprintf("stage-%d", stage.Index)
-		}
-		if len(file.Stages) == 1 {
-			stageName = ""
-		}
-		l.froms[stageName] = file.Place(stage.From.Keyword)
-		var counted []finding.Place
-		for _, in := range stage.Instructions {
-			switch in.Name {
-			case "from":
-				if known[strings.ToLower(stage.Base.Text)] {
-					continue
-				}
-			case "run", "copy", "add", "workdir":
-			default:
-				continue
+	var names []string
+	for _, node := range parsed.AST.Children {
+		if strings.EqualFold(node.Value, "from") {
+			base, name := fromWords(node)
+			if name == "" {
+				name = fmt.Sprintf("stage-%d", len(names))
 			}
-			counted = append(counted, file.Place(in.Keyword))
+			s := stage{from: node.StartLine}
+			if base != "scratch" && !slices.Contains(names, base) {
+				s.counted = []int{node.StartLine}
+			}
+			names = append(names, name)
+			l.stages[name] = s
+			continue
 		}
-		l.stages[stageName] = counted
-		known[stage.Name] = true
+		if len(names) == 0 || !slices.Contains([]string{"run", "copy", "add", "workdir"}, strings.ToLower(node.Value)) {
+			continue
+		}
+		current := names[len(names)-1]
+		s := l.stages[current]
+		s.counted = append(s.counted, node.StartLine)
+		l.stages[current] = s
+	}
+	if len(names) == 1 {
+		l.stages[""] = l.stages[names[0]] // BuildKit leaves out the name of the only stage
 	}
 	return l
+}
+
+// fromWords are the base and the name of `FROM base AS name`, in lower case.
+func fromWords(from *parser.Node) (base, name string) {
+	var words []string
+	for n := from.Next; n != nil; n = n.Next {
+		words = append(words, strings.ToLower(n.Value))
+	}
+	if len(words) > 0 {
+		base = words[0]
+	}
+	if len(words) == 3 {
+		name = words[2]
+	}
+	return base, name
 }
 
 // stepName matches "[linux/amd64 build 2/4] RUN go build". Platform and stage may be missing.
@@ -69,7 +84,7 @@ var stepName = regexp.MustCompile(`^\[(?:[a-z0-9]+/[^\s\]]+ )?(?:(\S+) )? *(\d+)
 // loadName matches "[internal] load metadata for docker.io/library/debian:12@sha256:...".
 var loadName = regexp.MustCompile(`internal\] load metadata for (\S+)$`)
 
-// place is where the step's instruction stands, or zero.
+// place is where the step's instruction begins, or zero.
 func (l lines) place(step string) finding.Place {
 	if m := loadName.FindStringSubmatch(step); m != nil {
 		return l.at(1 + slices.IndexFunc(l.text, func(line string) bool { return strings.Contains(line, m[1]) }))
@@ -78,21 +93,21 @@ func (l lines) place(step string) finding.Place {
 	if m == nil {
 		return finding.Place{}
 	}
-	counted, from := l.stages[m[1]], l.froms[m[1]]
+	s := l.stages[m[1]]
 	number, _ := strconv.Atoi(m[2])
 	total, _ := strconv.Atoi(m[3])
 	// Triggers that the base image brings along are counted after FROM.
-	triggers := total - len(counted)
-	if number > 1 && number <= 1+triggers {
-		return from
-	}
-	if number > 1 {
-		number -= triggers
-	}
-	if triggers < 0 || number < 1 || number > len(counted) {
+	triggers := total - len(s.counted)
+	switch {
+	case triggers < 0 || number < 1 || number > total:
 		return finding.Place{}
+	case number == 1:
+		return l.at(s.counted[0])
+	case number <= 1+triggers:
+		return l.at(s.from)
+	default:
+		return l.at(s.counted[number-1-triggers])
 	}
-	return counted[number-1]
 }
 
 // at is where the instruction on a line begins, or zero for no line of the file.

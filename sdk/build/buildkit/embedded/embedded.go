@@ -12,10 +12,12 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/bklog"
 	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/bridge"
 )
 
 // Names of snapshotters.
@@ -58,7 +60,6 @@ var _ build.Builder = (*Builder)(nil)
 // Start starts an engine, which takes some 20 ms, and cleans up what a killed one left in the state directory. The caller
 // closes it. ctx limits the start only.
 func Start(ctx context.Context, opt Options) (*Builder, error) {
-	silence()
 	if opt.State == "" {
 		return nil, errors.New("embedded BuildKit: no state directory is given")
 	}
@@ -68,6 +69,8 @@ func Start(ctx context.Context, opt Options) (*Builder, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
+	bridge.Silence()
+	ctx = bklog.WithLogger(ctx, bridge.Entry(opt.Log))
 	state, err := filepath.Abs(opt.State)
 	if err != nil {
 		return nil, err
@@ -98,10 +101,7 @@ func start(ctx context.Context, place *place, opt Options) (*Builder, error) {
 	if err != nil {
 		return nil, errors.Join(err, server.close())
 	}
-	home := build.Home{Name: "embedded", Version: version(), Executor: "plimsoll", Enforces: true}
-	if opt.Runc != "" {
-		home.Executor = "runc"
-	}
+	home := build.Home{Name: "embedded", Version: version(), Executor: executorName(opt.Runc), Enforces: true}
 	return &Builder{
 		Builder: buildkit.New(c, home, buildkit.Options{Keychain: opt.Keychain, Log: opt.Log}),
 		server:  server,

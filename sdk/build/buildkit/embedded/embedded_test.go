@@ -43,3 +43,8 @@ func TestConformanceRunc(t *testing.T) {
 func TestConformanceNative(t *testing.T) {
 	conformance.Test(t, start(t, embedded.Options{Runc: runc(t), State: t.TempDir(), Snapshotter: embedded.Native}), conformance.Lacks{})
 }
+
+func TestConformanceOwnExecutor(t *testing.T) {
+	testenv.NeedsRoot(t)
+	conformance.Test(t, start(t, embedded.Options{State: t.TempDir()}), conformance.Lacks{})
+}

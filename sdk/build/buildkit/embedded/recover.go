@@ -4,7 +4,9 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,24 +20,37 @@ import (
 // recover removes what a process left that was killed while it built in this place: running containers, mounts,
 // half-received blobs. BuildKit itself forgets its temporary leases when it starts.
 func (p *place) recover(ctx context.Context, runc string) error {
-	bundles, err := filepath.Glob(filepath.Join(p.dir, "executor", "*", "config.json"))
-	if err != nil {
-		return err
-	}
-	for _, config := range bundles {
-		if runc == "" {
-			break // a step of our own executor dies with its parent
+	if runc != "" { // a step of our own executor died with its parent
+		if err := p.deleteContainers(ctx, runc); err != nil {
+			return err
 		}
-		id := filepath.Base(filepath.Dir(config))
-		// The container may be gone already; what matters is that nothing is mounted below.
-		_ = exec.CommandContext(ctx, runc, "delete", "--force", id).Run()
 	}
 	if err := p.unmount(); err != nil {
 		return err
 	}
-	for _, dir := range []string{"executor", "content/ingest", "cachemounts"} {
-		if err := os.RemoveAll(filepath.Join(p.dir, dir)); err != nil {
+	for _, snapshotter := range []string{Overlay, Native} {
+		for _, name := range []string{"executor", "content/ingest", "cachemounts"} {
+			if err := os.RemoveAll(filepath.Join(p.dir, snapshotter, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deleteContainers kills what runc still runs. Each container has a directory with its id.
+func (p *place) deleteContainers(ctx context.Context, runc string) error {
+	for _, snapshotter := range []string{Overlay, Native} {
+		dir := filepath.Join(p.dir, snapshotter, "executor")
+		containers, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
+		}
+		for _, c := range containers {
+			if _, err := os.Stat(filepath.Join(dir, c.Name(), "config.json")); err == nil {
+				// It may be gone already; what matters is that nothing is mounted afterwards, which unmount sees to.
+				_ = exec.CommandContext(ctx, runc, "delete", "--force", c.Name()).Run()
+			}
 		}
 	}
 	return nil

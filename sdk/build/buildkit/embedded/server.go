@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/containerd/containerd/v2/defaults"
+	"github.com/moby/buildkit/cache/metadata"
 	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/control"
 	"github.com/moby/buildkit/frontend"
@@ -24,19 +25,28 @@ import (
 	"github.com/moby/buildkit/worker"
 	"github.com/sirupsen/logrus"
 	"google.golang.org/grpc"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/bridge"
 )
 
 // server is BuildKit's control API over a listener.
 type server struct {
 	grpc       *grpc.Server
 	controller *control.Controller
+	trees      *metadata.Store
 	stopping   chan struct{}
 	done       chan error
 }
 
-// newServer opens the place's stores; serve answers on a listener until close.
+// newServer opens the stores in dir; serve answers on a listener until close. What one snapshotter made is of no use to
+// the other, so each has stores of its own.
 func newServer(ctx context.Context, dir string, opt Options) (*server, error) {
-	w, err := newWorker(ctx, dir, opt)
+	snapshotter, err := chooseSnapshotter(opt.Snapshotter, dir)
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Join(dir, snapshotter)
+	w, err := newWorker(ctx, dir, snapshotter, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +86,13 @@ func newServer(ctx context.Context, dir string, opt Options) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, history.Close(), cache.Close(), w.Close())
 	}
-	return &server{grpc: newGRPC(entry(opt.Log), controller), controller: controller, stopping: stopping, done: make(chan error, 1)}, nil
+	return &server{
+		grpc:       newGRPC(bridge.Entry(opt.Log), controller),
+		controller: controller,
+		trees:      w.MetadataStore,
+		stopping:   stopping,
+		done:       make(chan error, 1),
+	}, nil
 }
 
 func newGRPC(log *logrus.Entry, controller *control.Controller) *grpc.Server {
@@ -115,5 +131,5 @@ func (s *server) serve(l net.Listener) {
 func (s *server) close() error {
 	s.grpc.Stop()
 	close(s.stopping)
-	return errors.Join(<-s.done, s.controller.Close())
+	return errors.Join(<-s.done, forget(s.trees), s.controller.Close())
 }

@@ -4,9 +4,11 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/diff/apply"
@@ -20,15 +22,11 @@ import (
 	"github.com/containerd/platforms"
 	cache "github.com/moby/buildkit/cache/metadata"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/executor"
-	"github.com/moby/buildkit/executor/resources"
-	"github.com/moby/buildkit/executor/runcexecutor"
 	snapshot "github.com/moby/buildkit/snapshot/containerd"
-	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/db/boltutil"
 	"github.com/moby/buildkit/util/leaseutil"
-	"github.com/moby/buildkit/util/network"
 	"github.com/moby/buildkit/worker/base"
+	"github.com/moby/buildkit/worker/label"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	bolt "go.etcd.io/bbolt"
 )
@@ -38,19 +36,18 @@ const namespace = "buildkit"
 
 // newWorker makes the part of BuildKit that stores and runs: content, snapshots, their metadata, and the executor.
 // What it opened is closed by the worker's Close, or here if it fails.
-func newWorker(ctx context.Context, dir string, opt Options) (_ *base.Worker, err error) {
-	var opened []io.Closer
+func newWorker(ctx context.Context, dir, snapshotterName string, opt Options) (_ *base.Worker, err error) {
+	var stores closers
 	defer func() {
 		if err != nil {
-			for _, c := range opened {
-				_ = c.Close()
-			}
+			_ = stores.Close()
 		}
 	}()
-	name, snapshotter, err := newSnapshotter(filepath.Join(dir, "snapshots"), opt.Snapshotter)
+	snapshotter, err := newSnapshotter(snapshotterName, filepath.Join(dir, "snapshots"))
 	if err != nil {
 		return nil, err
 	}
+	stores = append(stores, snapshotter)
 	content, err := local.NewStore(filepath.Join(dir, "content"))
 	if err != nil {
 		return nil, err
@@ -59,14 +56,8 @@ func newWorker(ctx context.Context, dir string, opt Options) (_ *base.Worker, er
 	if err != nil {
 		return nil, err
 	}
-	opened = append(opened, db)
-	store, err := cache.NewStore(filepath.Join(dir, "metadata.db"))
-	if err != nil {
-		return nil, err
-	}
-	opened = append(opened, store)
-
-	meta := metadata.NewDB(db, content, map[string]snapshots.Snapshotter{name: snapshotter})
+	stores = append(stores, db)
+	meta := metadata.NewDB(db, content, map[string]snapshots.Snapshotter{snapshotterName: snapshotter})
 	if err := meta.Init(ctx); err != nil {
 		return nil, err
 	}
@@ -74,79 +65,77 @@ func newWorker(ctx context.Context, dir string, opt Options) (_ *base.Worker, er
 	if err != nil {
 		return nil, err
 	}
-	networks := networks()
-	exe, err := newExecutor(filepath.Join(dir, "executor"), opt.Runc, networks)
+	exe, closeExecutor, err := newExecutor(ctx, filepath.Join(dir, "executor"), opt.Runc)
 	if err != nil {
 		return nil, err
 	}
+	stores = append(stores, closeExecutor)
+	caches, err := cache.NewStore(filepath.Join(dir, "metadata.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = caches.Close()
+		}
+	}()
 	contents := snapshot.NewContentStore(meta.ContentStore(), namespace)
 	return base.NewWorker(ctx, base.WorkerOpt{
 		ID:               id,
 		Root:             dir,
+		Labels:           map[string]string{label.Executor: executorName(opt.Runc), label.Snapshotter: snapshotterName},
 		Platforms:        []ocispec.Platform{platforms.Normalize(platforms.DefaultSpec())},
 		GCPolicy:         gcPolicy(opt.MaxCacheBytes),
-		NetworkProviders: networks,
+		NetworkProviders: networks(),
 		Executor:         exe,
-		Snapshotter:      snapshot.NewSnapshotter(name, meta.Snapshotter(name), namespace, nil),
+		Snapshotter:      snapshot.NewSnapshotter(snapshotterName, meta.Snapshotter(snapshotterName), namespace, nil),
 		ContentStore:     contents,
 		Applier:          apply.NewFileSystemApplier(contents),
 		Differ:           walking.NewWalkingDiff(contents),
 		RegistryHosts:    hosts(opt.Insecure),
 		LeaseManager:     leaseutil.WithNamespace(metadata.NewLeaseManager(meta), namespace),
 		GarbageCollect:   meta.GarbageCollect,
-		MetadataStore:    store,
-		ContentMetadata:  db,
+		MetadataStore:    caches,
+		ContentMetadata:  stores,
 		MountPoolRoot:    filepath.Join(dir, "cachemounts"),
 	})
+}
+
+// closers closes what was opened last first.
+type closers []io.Closer
+
+func (c closers) Close() error {
+	var errs []error
+	for _, one := range slices.Backward(c) {
+		errs = append(errs, one.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func boltOptions() *bolt.Options {
 	return &bolt.Options{FreelistType: bolt.FreelistMapType, NoFreelistSync: true}
 }
 
-// newSnapshotter returns a snapshotter and its name. Each kind has a directory of its own, since what one stored is of
-// no use to the other.
-func newSnapshotter(dir, kind string) (string, snapshots.Snapshotter, error) {
-	if kind == "" {
-		kind = Native
+// chooseSnapshotter returns the name that was asked for, or the best that works in dir.
+func chooseSnapshotter(name, dir string) (string, error) {
+	switch name {
+	case Overlay, Native:
+		return name, nil
+	case "":
 		if overlayutils.Supported(dir) == nil {
-			kind = Overlay
+			return Overlay, nil
 		}
-	}
-	var (
-		s   snapshots.Snapshotter
-		err error
-	)
-	switch kind {
-	case Overlay:
-		s, err = overlay.NewSnapshotter(filepath.Join(dir, kind), overlay.AsynchronousRemove)
-	case Native:
-		s, err = native.NewSnapshotter(filepath.Join(dir, kind))
+		return Native, nil
 	default:
-		err = fmt.Errorf("snapshotter %q is neither %q nor %q", kind, Overlay, Native)
-	}
-	return kind, s, err
-}
-
-// networks are what steps can have: loopback only or the host's. A step that names none gets loopback only.
-func networks() map[pb.NetMode]network.Provider {
-	return map[pb.NetMode]network.Provider{
-		pb.NetMode_UNSET: network.NewNoneProvider(),
-		pb.NetMode_NONE:  network.NewNoneProvider(),
-		pb.NetMode_HOST:  network.NewHostProvider(),
+		return "", fmt.Errorf("snapshotter %q is neither %q nor %q", name, Overlay, Native)
 	}
 }
 
-func newExecutor(dir, runc string, networks map[pb.NetMode]network.Provider) (executor.Executor, error) {
-	monitor, err := resources.NewMonitor()
-	if err != nil {
-		return nil, err
+func newSnapshotter(name, dir string) (snapshots.Snapshotter, error) {
+	if name == Overlay {
+		return overlay.NewSnapshotter(dir, overlay.AsynchronousRemove)
 	}
-	return runcexecutor.New(runcexecutor.Opt{
-		Root:              dir,
-		CommandCandidates: []string{runc},
-		ResourceMonitor:   monitor,
-	}, networks)
+	return native.NewSnapshotter(dir)
 }
 
 // gcPolicy keeps the cache below max bytes: first the contexts of builds and cache mounts that were not used for two

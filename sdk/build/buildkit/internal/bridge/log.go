@@ -1,6 +1,5 @@
-//go:build linux
-
-package embedded
+// Package bridge connects BuildKit's logging with slog.
+package bridge
 
 import (
 	"context"
@@ -15,16 +14,16 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// silence keeps BuildKit and containerd from writing to the program's standard error through logrus' global logger:
+// Silence keeps BuildKit and containerd from writing to the program's standard error through logrus' global logger:
 // what they say without a context (and so without saying for which engine) is dropped. It leaves logrus' own standard
 // logger alone, which may be the program's.
-var silence = sync.OnceFunc(func() {
-	bklog.L = entry(slog.New(slog.DiscardHandler))
+var Silence = sync.OnceFunc(func() {
+	bklog.L = Entry(slog.New(slog.DiscardHandler))
 	log.L = bklog.L
 })
 
-// entry is a logrus entry that writes to log.
-func entry(log *slog.Logger) *logrus.Entry {
+// Entry is a logrus entry that writes to log.
+func Entry(log *slog.Logger) *logrus.Entry {
 	l := logrus.New()
 	l.SetOutput(io.Discard)
 	l.SetFormatter(noFormat{})

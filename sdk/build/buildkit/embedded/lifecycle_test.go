@@ -1,0 +1,245 @@
+//go:build linux
+
+package embedded_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/plimsoll-dev/plimsoll/internal/reexec"
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
+)
+
+// request is a build of two steps that run.
+func request(t testing.TB, base build.Source) build.Request {
+	return build.Request{
+		Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN echo one > /one\nRUN --mount=type=cache,target=/c cat /one > /two\n", base.Ref),
+		Context:    fstest.MapFS{},
+		Sources:    []build.Source{base},
+		Layout:     filepath.Join(t.TempDir(), "layout"),
+	}
+}
+
+func TestAddress(t *testing.T) {
+	b := start(t, embedded.Options{Runc: runc(t), State: t.TempDir()})
+	socket := filepath.Join(t.TempDir(), "buildkitd.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Serve(l)
+	c, err := buildkit.Dial(t.Context(), "unix://"+socket, buildkit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	want := build.Home{Name: "buildkitd", Executor: "runc", Enforces: true}
+	got := c.Home()
+	got.Version = ""
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("home (-want +got):\n%s", diff)
+	}
+	conformance.Test(t, c, conformance.Lacks{})
+}
+
+func TestCacheOutlivesTheProcess(t *testing.T) {
+	opt := embedded.Options{Runc: runc(t), State: t.TempDir()}
+	base := conformance.Userland(t, "1.4.8")
+	for i, wantCached := range []bool{false, true} {
+		b, err := embedded.Start(t.Context(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := b.Build(t.Context(), request(t, base))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range result.Steps {
+			if strings.Contains(s.Name, "RUN") && s.Cached != wantCached {
+				t.Errorf("start %d: cached %t, want %t: %s", i, s.Cached, wantCached, s.Name)
+			}
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOneStateDirectoryForManyProcesses(t *testing.T) {
+	state, base := t.TempDir(), conformance.Userland(t, "1.4.8")
+	// To a lock, two engines of one process are like two processes.
+	for range 2 {
+		b := start(t, embedded.Options{Runc: runc(t), State: state})
+		if _, err := b.Build(t.Context(), request(t, base)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestNothingStays(t *testing.T) {
+	state, temp := t.TempDir(), t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	ignore := []goleak.Option{
+		goleak.IgnoreCurrent(),
+		// BuildKit's own, which sleep for seconds or minutes and then find nothing to do.
+		goleak.IgnoreAnyFunction("github.com/moby/buildkit/solver/llbsolver/history.NewQueue.func2"),
+		goleak.IgnoreAnyFunction("github.com/moby/buildkit/solver.(*Job).Discard.func1"),
+		goleak.IgnoreAnyFunction("github.com/moby/buildkit/control.NewController.After.throttle.func3.1"),
+	}
+	for _, snapshotter := range []string{embedded.Overlay, embedded.Native} {
+		t.Run(snapshotter, func(t *testing.T) { nothingStays(t, state, snapshotter) })
+	}
+	entries, err := os.ReadDir(temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) > 0 {
+		t.Errorf("in the temporary directory: %v", entries)
+	}
+	if err := goleak.Find(ignore...); err != nil {
+		t.Error(err)
+	}
+}
+
+func nothingStays(t *testing.T, state, snapshotter string) {
+	b, err := embedded.Start(t.Context(), embedded.Options{Runc: runc(t), State: state, Snapshotter: snapshotter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := conformance.Userland(t, "1.4.8")
+	if _, err := b.Build(t.Context(), request(t, base)); err != nil {
+		t.Fatal(err)
+	}
+	stopped := request(t, base)
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped.Dockerfile = fmt.Appendf(nil, "FROM %s\nRUN --mount=type=cache,target=/c echo begun; sleep 1000\n", base.Ref)
+	stopped.Progress = func(e build.Event) {
+		if e.State == "log" {
+			cancel()
+		}
+	}
+	if _, err := b.Build(ctx, stopped); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	if got := mounts(t, state); len(got) > 0 {
+		t.Errorf("mounts after the builds: %q", got)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mounts are the lines of mountinfo that name a directory.
+func mounts(t testing.TB, dir string) []string {
+	t.Helper()
+	info, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for line := range strings.Lines(string(info)) {
+		if strings.Contains(line, dir) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// killed is a program that builds something that never ends: state, runc, base image.
+func init() {
+	reexec.Hook("plimsoll-test-killed", func() {
+		b, err := embedded.Start(context.Background(), embedded.Options{State: os.Args[1], Runc: os.Args[2]})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		_, err = b.Build(context.Background(), build.Request{
+			Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN --mount=type=cache,target=/c echo begun; sleep 98765\n", os.Args[3]),
+			Context:    fstest.MapFS{},
+			Sources:    []build.Source{{Kind: "image", Ref: os.Args[3]}},
+			Layout:     filepath.Join(os.Args[1], "layout"),
+			Progress:   func(e build.Event) { fmt.Print(string(e.Log)) },
+		})
+		fmt.Println(err)
+	})
+}
+
+func TestKilled(t *testing.T) {
+	state, base := t.TempDir(), conformance.Userland(t, "1.4.8")
+	cmd := reexec.Command("plimsoll-test-killed", state, runc(t), base.Ref)
+	cmd.Env = os.Environ()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "begun\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	t.Logf("left behind: %d mounts", len(mounts(t, state)))
+
+	b := start(t, embedded.Options{State: state, Runc: runc(t)})
+	if got := mounts(t, state); len(got) > 0 {
+		t.Errorf("still mounted: %q", got)
+	}
+	if out, _ := exec.Command("pgrep", "-f", "sleep 98765").Output(); len(out) > 0 {
+		t.Errorf("still running: %s", out)
+	}
+	if _, err := b.Build(t.Context(), request(t, base)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	base := conformance.Userland(t, "1.4.8")
+	small := t.TempDir()
+	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=24m"); err != nil {
+		t.Skip("needs to mount a tmpfs: ", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(small, 0) })
+	tests := []struct {
+		name          string
+		state, layout string
+	}{
+		{"state", small, t.TempDir()},
+		{"layout", t.TempDir(), small},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := start(t, embedded.Options{State: filepath.Join(tt.state, "state"), Runc: runc(t)})
+			req := request(t, base)
+			req.Layout = filepath.Join(tt.layout, "out", "layout")
+			req.Dockerfile = fmt.Appendf(nil, "FROM %s\n%s", base.Ref, strings.Repeat("RUN cp /bin/userland /f && cp /bin/userland /g\n", 6))
+			_, err := b.Build(t.Context(), req)
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("got %v, want ENOSPC", err)
+			}
+			t.Log(err)
+			if entries, err := os.ReadDir(filepath.Dir(req.Layout)); err != nil || len(entries) > 0 {
+				t.Errorf("beside the layout: %v, %v", entries, err)
+			}
+		})
+	}
+}
