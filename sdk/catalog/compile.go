@@ -47,6 +47,8 @@ func (c *compiler) flush() {
 func (c *compiler) document(doc *Document) {
 	top := c.at(doc, finding.Place{})
 	switch {
+	case c.broken[doc] || c.has(&doc.Version) && c.reported(c.at(&doc.Version, top)):
+		return
 	case !c.has(&doc.Version):
 		c.report(top, "the file has no format version; it begins with \"version: 1\"")
 	case doc.Version != 1:
@@ -56,34 +58,33 @@ func (c *compiler) document(doc *Document) {
 	all := &c.catalog.doc
 	all.Version = 1
 	c.settings(doc, all, top)
-	for i := range doc.Bases {
-		c.base(&doc.Bases[i], doc.Owner)
-	}
-	for i := range doc.HTTP {
-		rule := &doc.HTTP[i]
-		rule.Owner = cmp.Or(rule.Owner, doc.Owner)
-		c.sourceRule(&rule.Host, &rule.Path, rule.Place)
-	}
-	for i := range doc.Git {
-		rule := &doc.Git[i]
-		rule.Owner = cmp.Or(rule.Owner, doc.Owner)
-		c.sourceRule(&rule.Host, &rule.Path, rule.Place)
-	}
-	for i := range doc.Substitutions {
-		c.substitution(&doc.Substitutions[i], doc.Owner)
-	}
-	for i := range doc.Exceptions {
-		c.exception(&doc.Exceptions[i])
-	}
-	for i := range doc.Bans {
-		c.ban(&doc.Bans[i])
-	}
+	each(c, doc.Bases, func(b *Base) { c.base(b, doc.Owner) })
+	each(c, doc.HTTP, func(r *HTTPRule) {
+		r.Owner = cmp.Or(r.Owner, doc.Owner)
+		c.sourceRule(&r.Host, &r.Path, r.Place)
+	})
+	each(c, doc.Git, func(r *GitRule) {
+		r.Owner = cmp.Or(r.Owner, doc.Owner)
+		c.sourceRule(&r.Host, &r.Path, r.Place)
+	})
+	each(c, doc.Substitutions, func(s *Substitution) { c.substitution(s, doc.Owner) })
+	each(c, doc.Exceptions, c.exception)
+	each(c, doc.Bans, c.ban)
 	all.Bases = append(all.Bases, doc.Bases...)
 	all.HTTP = append(all.HTTP, doc.HTTP...)
 	all.Git = append(all.Git, doc.Git...)
 	all.Substitutions = append(all.Substitutions, doc.Substitutions...)
 	all.Exceptions = append(all.Exceptions, doc.Exceptions...)
 	all.Bans = append(all.Bans, doc.Bans...)
+}
+
+// each compiles the items of a list that the file gives a mapping for.
+func each[T any](c *compiler, items []T, compile func(*T)) {
+	for i := range items {
+		if !c.broken[&items[i]] {
+			compile(&items[i])
+		}
+	}
 }
 
 // settings takes over what is said once for the whole catalog. The owner is for its file only.
@@ -126,10 +127,10 @@ func (c *compiler) single(key string, at finding.Place) bool {
 func (c *compiler) base(b *Base, owner string) {
 	match := c.selector(&b.Selector, b.Place, "a base")
 	if !b.named() && !c.anyOf(&b.Tags, &b.Versions, &b.Digests) {
-		c.report(b.Place, "a base needs tags, versions or digests; tags: [\"*\"] allows all tags")
+		c.report(b.Place, "a base has no tags, versions or digests; tags: [\"*\"] allows all tags")
 	}
 	if b.Owner = cmp.Or(b.Owner, owner); b.Owner == "" {
-		c.report(b.Place, "a base needs an owner, its own or the file's")
+		c.report(b.Place, "a base has no owner, neither its own nor the file's")
 	}
 	for i, kind := range b.Kinds {
 		oneOf(c, &b.Kinds[i], kind, "kind", BaseRuntime, BaseBuildOnly, BaseFrontend)
@@ -143,7 +144,7 @@ func (c *compiler) base(b *Base, owner string) {
 	for i, p := range b.Platforms {
 		platform, err := parsePlatform(p)
 		if err != nil {
-			c.report(c.at(&b.Platforms[i], b.Place), "platform %v", err)
+			c.report(c.at(&b.Platforms[i], b.Place), "%v", err)
 		}
 		b.Platforms[i] = platform
 	}
@@ -163,7 +164,7 @@ func (c *compiler) state(b *Base) {
 	}
 	oneOf(c, &b.State, b.State, "state", StatePreferred, StateAllowed, StateDeprecated, StateBanned)
 	if b.State != StateDeprecated && (c.has(&b.Since) || c.has(&b.Until)) {
-		c.report(c.at(&b.State, b.Place), "since and until go with state deprecated, and the state is %s", b.State)
+		c.report(c.at(&b.Until, c.at(&b.Since, b.Place)), "since and until go with state deprecated, and the state is %s", b.State)
 	}
 	if !b.Since.IsZero() && !b.Until.IsZero() && !b.Since.Begin().Before(b.Until.End()) {
 		c.report(c.at(&b.Until, b.Place), "deprecated until %s, which is before since %s", b.Until, b.Since)
@@ -190,7 +191,7 @@ func (c *compiler) need(ptr any, value string, place finding.Place, what, key st
 		return true
 	}
 	if !c.has(ptr) {
-		c.report(place, "%s needs %s", what, key)
+		c.report(place, "%s has no %s", what, key)
 	} else if !c.reported(c.at(ptr, place)) {
 		c.report(c.at(ptr, place), "%s is empty", key)
 	}

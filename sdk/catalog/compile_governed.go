@@ -31,7 +31,7 @@ func (c *compiler) exception(e *Exception) {
 	}
 	switch {
 	case !c.has(&e.Until):
-		c.report(e.Place, "an exception needs an end: until")
+		c.report(e.Place, "an exception has no end: until")
 	case !e.From.IsZero() && !e.Until.IsZero() && !e.From.Begin().Before(e.Until.End()):
 		c.report(c.at(&e.Until, e.Place), "until %s is before from %s", e.Until, e.From)
 	}
@@ -60,7 +60,7 @@ func (c *compiler) scope(s *Scope, place finding.Place) (image *matcher) {
 		at := c.at(s.Image, c.at(&s.Image, place))
 		m := c.selector(s.Image, at, "an image")
 		if !s.Image.named() && !c.anyOf(&s.Image.Tags, &s.Image.Versions, &s.Image.Digests) {
-			c.report(at, "the image of an exception needs tags, versions or digests")
+			c.report(at, "the image of an exception has no tags, versions or digests")
 		}
 		image = &m
 	}
@@ -122,9 +122,9 @@ func (c *compiler) ban(b *Ban) {
 	case b.Repository != "":
 		c.repository(&b.Repository, b.Place)
 	case c.anyOf(&b.Tags, &b.Versions):
-		c.report(b.Place, "tags and versions of a ban need a repository")
+		c.report(b.Place, "a ban of tags or versions has no repository")
 	case !c.anyOf(&b.Repository, &b.Digests) && b.Package == nil:
-		c.report(b.Place, "a ban needs a repository, digests or a package")
+		c.report(b.Place, "a ban has no repository, digests or package")
 	}
 	if b.Package != nil {
 		at := c.at(&b.Package, b.Place)
@@ -148,14 +148,14 @@ func (c *compiler) ban(b *Ban) {
 		oneOf(c, &b.Severity, b.Severity, "severity", "low", "medium", "high", "critical")
 	}
 	if !c.has(&b.DenyFrom) {
-		c.report(b.Place, "a ban needs denyFrom")
+		c.report(b.Place, "a ban has no denyFrom")
 	} else if !b.WarnFrom.IsZero() && b.WarnFrom.Begin().After(b.DenyFrom.Begin()) {
 		c.report(c.at(&b.WarnFrom, b.Place), "warnFrom %s is after denyFrom %s", b.WarnFrom, b.DenyFrom)
 	}
 	if b.Lifted != nil {
 		at := c.at(&b.Lifted, b.Place)
 		if !c.has(&b.Lifted.At) {
-			c.report(at, "a lifted ban needs at")
+			c.report(at, "a lifted ban has no at")
 		}
 		c.need(&b.Lifted.By, b.Lifted.By, at, "a lifted ban", "by")
 		c.need(&b.Lifted.Reason, b.Lifted.Reason, at, "a lifted ban", "reason")

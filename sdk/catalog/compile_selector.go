@@ -89,7 +89,7 @@ func (c *compiler) target(t *Target, place finding.Place) target {
 	switch {
 	case c.anyOf(&t.Tag, &t.Version, &t.Newest) && ways == 0: // empty ones were reported
 	case ways == 0 && t.Repository == "" && t.Digest == "":
-		c.report(place, "the target needs a tag, version, newest, digest or repository")
+		c.report(place, "the target has no tag, version, newest, digest or repository")
 	case ways > 1:
 		c.report(place, "the target has more than one of tag, version and newest")
 	case t.Digest != "" && (t.Version != "" || t.Newest != ""):

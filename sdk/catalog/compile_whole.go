@@ -24,7 +24,9 @@ func (c *compiler) whole() {
 			}
 		}
 	}
-	c.loops()
+	if len(c.problems) == 0 { // targets that are wrong lead anywhere
+		c.loops()
+	}
 	ids := map[string]finding.Place{}
 	unique := func(id string, at finding.Place) {
 		if first, ok := ids[id]; ok && id != "" {
@@ -136,7 +138,7 @@ func (c *compiler) loops() {
 func (c *compiler) loop(first *substitution, ref reference, told map[*substitution]bool) {
 	seen := map[reference]bool{ref: true}
 	var path []*substitution
-	for {
+	for range maxMoves {
 		s := c.catalog.substitutionFor(ref)
 		if s == nil || told[s] {
 			return

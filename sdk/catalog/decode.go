@@ -24,12 +24,13 @@ type decoder struct {
 	src      []byte
 	lines    []int // offset of each line
 	places   map[any]finding.Place
+	broken   map[any]bool // what has no value, or one of another kind
 	problems []Problem
 }
 
 // decode fills doc. A file that is no YAML has one problem, the first.
 func (d *decoder) decode(doc *Document) {
-	d.places = map[any]finding.Place{}
+	d.places, d.broken = map[any]finding.Place{}, map[any]bool{}
 	d.lines = []int{0}
 	for i, c := range d.src {
 		if c == '\n' {
@@ -103,15 +104,23 @@ func (d *decoder) place(line, column int) finding.Place {
 func (d *decoder) value(n *yaml.Node, v reflect.Value, what string) {
 	at := d.place(n.Line, n.Column)
 	d.places[v.Addr().Interface()] = at
+	if n.Anchor != "" {
+		d.report(at, "%s has an anchor; catalogs spell everything out", what)
+	}
+	problem := ""
 	switch {
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		d.report(at, "%s uses an anchor or alias; catalogs spell everything out", what)
-		return
+	case n.Kind == yaml.AliasNode:
+		problem = "is an alias; catalogs spell everything out"
 	case n.Style&yaml.TaggedStyle != 0:
-		d.report(at, "%s has the YAML tag %s; catalogs use none", what, n.Tag)
-		return
+		problem = "has the YAML tag " + n.Tag + "; catalogs use none"
 	case n.Tag == "!!null":
-		d.report(at, "%s has no value", what)
+		problem = "has no value"
+	case v.Kind() == reflect.Struct && n.Kind != yaml.MappingNode && !isText(v):
+		problem = "is " + nodeKind(n) + "; it should be a mapping (key: value)"
+	}
+	if problem != "" {
+		d.report(at, "%s %s", what, problem)
+		d.broken[v.Addr().Interface()] = true
 		return
 	}
 	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -151,6 +160,11 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, what string) {
 	default:
 		panic("catalog: no decoding for " + v.Type().String())
 	}
+}
+
+func isText(v reflect.Value) bool {
+	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	return ok
 }
 
 // scalar checks that a node is one value of one of the tags, and says how to write it when it isn't.

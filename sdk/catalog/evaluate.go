@@ -177,7 +177,7 @@ func (p *planner) asked(in Input, v *verdict) (reference, bool) {
 		return ref, false
 	}
 	if _, err := parsePlatform(in.Platform); err != nil {
-		v.deny(RuleUnresolved, finding.Place{}, "", "%s %q: platform %v", what(in), ref, err)
+		v.deny(RuleUnresolved, finding.Place{}, "", "%s %q: %v", what(in), ref, err)
 		return ref, false
 	}
 	switch {

@@ -32,8 +32,10 @@ const (
 type Input struct {
 	Kind Kind `json:"kind"`
 	Role Role `json:"role"`
-	// Platform is the target platform for which it is read, "linux/amd64" or "linux/arm/v7".
+	// Platform is the one that it is read for, "linux/amd64" or "linux/arm/v7": for an image, whose manifest is taken.
 	Platform string `json:"platform"`
+	// BuiltFor is the build's target platform when that is another, as with FROM --platform=$BUILDPLATFORM.
+	BuiltFor string `json:"builtFor,omitempty"`
 	// Written is the reference as the source has it, variables unexpanded: "${BASE}:${V}-alpine".
 	Written string `json:"written"`
 	// Ref is the full reference after expansion, registry and tag spelled out: "docker.io/library/debian:12". For git and

@@ -16,6 +16,9 @@ type move struct {
 	security bool
 }
 
+// maxMoves is how many substitutions may follow on each other.
+const maxMoves = 20
+
 // substitutionFor is the first substitution that matches.
 func (c *Catalog) substitutionFor(ref reference) *substitution {
 	for _, s := range c.substitutions[ref.repository] {
@@ -26,79 +29,93 @@ func (c *Catalog) substitutionFor(ref reference) *substitution {
 	return nil
 }
 
-// move follows substitutions, and replacements of bans that deny, to where they end. The result has its digest. What
-// prevents the move is in v.
+// move follows substitutions, and replacements of bans that deny, to where they end. Only what it ends at is looked up:
+// what lies between may be gone from its registry. What prevents the move is in v.
 func (p *planner) move(ctx context.Context, in Input, asked reference, v *verdict) (move, error) {
 	m := move{to: asked}
 	var reasons []string
 	seen := map[reference]bool{asked: true}
 	for {
-		t, reason, security, at, err := p.nextTarget(ctx, in, m.to)
+		h, err := p.nextHop(ctx, in, m.to, v)
 		if err != nil {
 			return m, err
 		}
-		if t == nil {
-			break
+		if h == nil {
+			if m.to.digest != "" || m.to == asked || !in.Reachable {
+				break
+			}
+			if m.to.digest, err = p.facts.resolve(ctx, m.to); err != nil {
+				return m, fmt.Errorf("moving %s: %w", asked.named(), err)
+			}
+			continue // there may be more for this digest
 		}
-		next, ok, err := p.follow(ctx, in, t, m.to, security, v)
-		if err != nil || v.denied != nil {
-			return m, err
-		}
-		if !ok || next.named() == m.to.named() && (next.digest == "" || next.digest == m.to.digest) {
-			break
-		}
-		if in.Role == RoleOnBuild {
-			v.deny(RuleMoveFailed, at, "have the base rebuilt without it, or with the other image",
-				"%s %q is to be moved to %s (%s), but a trigger in a base image can't be rewritten", what(in), asked.named(), next.named(), reason)
+		v.note(h.place, "%s is moved to %s: %s", m.to.named(), h.to.named(), h.reason)
+		switch {
+		case in.Role == RoleOnBuild:
+			v.deny(RuleMoveFailed, h.place, "have the base rebuilt without it, or with the other image",
+				"%s %q is to be moved to %s (%s), but a trigger in a base image can't be rewritten", what(in), asked.named(), h.to.named(), h.reason)
+			return m, nil
+		case seen[h.to] || len(seen) > maxMoves:
+			v.deny(RuleMoveFailed, h.place, "ask "+p.ask("")+" to mend the substitutions",
+				"%s %q is moved round in a circle, by way of %s", what(in), asked.named(), h.to.named())
 			return m, nil
 		}
-		v.note(at, "%s is moved to %s: %s", m.to.named(), next.named(), reason)
-		if seen[next] {
-			v.deny(RuleMoveFailed, at, "ask "+p.ask("")+" to mend the substitutions", "%s %q is moved round in a circle: back to %s", what(in), asked.named(), next.named())
-			return m, nil
-		}
-		seen[next] = true
-		reasons = append(reasons, reason)
-		m.to, m.security = next, m.security || security
+		seen[h.to] = true
+		reasons = append(reasons, h.reason)
+		m.to, m.security = h.to, m.security || h.security
 	}
 	m.reason = strings.Join(reasons, "; ")
 	return m, nil
 }
 
-// nextTarget says where an image is to be moved to, if at all.
-func (p *planner) nextTarget(ctx context.Context, in Input, ref reference) (*target, string, bool, finding.Place, error) {
-	if s := p.catalog.substitutionFor(ref); s != nil {
-		return &s.target, s.Reason, s.Security, s.Place, nil
-	}
-	hits, err := p.bansOn(ctx, in, ref)
-	if err != nil {
-		return nil, "", false, finding.Place{}, err
-	}
-	for _, h := range hits {
-		if h.effect == EffectDeny && h.ban.replacement != nil && p.banException(h.ban) == nil {
-			return h.ban.replacement, h.ban.ID + ": " + h.ban.Reason, true, h.ban.Place, nil
-		}
-	}
-	return nil, "", false, finding.Place{}, nil
+// hop is one step of a move.
+type hop struct {
+	to       reference
+	reason   string
+	security bool
+	place    finding.Place
 }
 
-// follow applies one target. It says no when there is nothing newer to move to.
-func (p *planner) follow(ctx context.Context, in Input, t *target, ref reference, security bool, v *verdict) (reference, bool, error) {
-	next, ok := t.static(ref)
-	if !ok {
-		var err error
-		if next, ok, err = p.newest(ctx, in, t, ref, security, v); err != nil || !ok {
-			return next, ok, err
+// nextHop says where an image is to be moved to: by the first substitution that matches, or else by the replacement of a
+// ban. Nil means that it stays.
+func (p *planner) nextHop(ctx context.Context, in Input, ref reference, v *verdict) (*hop, error) {
+	if s := p.catalog.substitutionFor(ref); s != nil {
+		h, err := p.follow(ctx, in, &s.target, ref, hop{reason: s.Reason, security: s.Security, place: s.Place}, v)
+		if err != nil || h != nil {
+			return h, err
 		}
 	}
-	if next.digest == "" && in.Reachable {
-		digest, err := p.facts.resolve(ctx, next)
-		if err != nil {
-			return next, false, fmt.Errorf("moving %s: %w", ref.named(), err)
-		}
-		next.digest = digest
+	b, err := p.replacing(ctx, in, ref)
+	if err != nil || b == nil {
+		return nil, err
 	}
-	return next, true, nil
+	return p.follow(ctx, in, b.replacement, ref, hop{reason: b.ID + ": " + b.Reason, security: true, place: b.Place}, v)
+}
+
+// follow applies a target. It returns nil when that leads to the same image.
+func (p *planner) follow(ctx context.Context, in Input, to *target, ref reference, h hop, v *verdict) (*hop, error) {
+	var ok bool
+	var err error
+	if h.to, ok = to.static(ref); !ok {
+		if h.to, ok, err = p.newest(ctx, in, to, ref, h.security, v); err != nil || !ok {
+			return nil, err
+		}
+	}
+	if h.to.named() == ref.named() && (h.to.digest == "" || h.to.digest == ref.digest) {
+		return nil, nil
+	}
+	return &h, nil
+}
+
+// replacing is the ban in force on an image that names a replacement for it.
+func (p *planner) replacing(ctx context.Context, in Input, ref reference) (*ban, error) {
+	hits, err := p.bansOn(ctx, in, ref)
+	for _, h := range hits {
+		if h.effect == EffectDeny && h.ban.replacement != nil && p.banException(h.ban) == nil {
+			return h.ban, err
+		}
+	}
+	return nil, err
 }
 
 // static is where a reference goes when no registry has to be asked. It has a digest only if the target says one or the

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -102,6 +101,9 @@ func canonicalRepository(written string, repo name.Repository) (string, error) {
 
 // checkHost takes a host name or IP address in lower case with an optional port.
 func checkHost(s string) error {
+	if strings.Contains(s, "/") {
+		return fmt.Errorf("%q is not a host; leave out the scheme and the path", clip(s))
+	}
 	host, port, hasPort := strings.Cut(s, ":")
 	if strings.HasPrefix(s, "[") {
 		var ok bool
@@ -160,15 +162,12 @@ func validDigest(s string) bool {
 	return ok && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
 }
 
-// errNoPlatform says that a platform can't be judged.
-var errNoPlatform = errors.New("platform is not os/arch or os/arch/variant")
-
 // parsePlatform brings "linux/arm64/v8", "linux/aarch64" and "linux/arm64" to one spelling.
 func parsePlatform(s string) (string, error) {
 	os, rest, _ := strings.Cut(strings.ToLower(s), "/")
 	arch, variant, hasVariant := strings.Cut(rest, "/")
 	if os == "" || arch == "" || hasVariant && variant == "" || strings.Trim(os+arch+variant, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
-		return "", fmt.Errorf("%q: %w", clip(s), errNoPlatform)
+		return "", fmt.Errorf("platform %q is not os/arch or os/arch/variant", clip(s))
 	}
 	switch arch {
 	case "x86_64", "x86-64":
