@@ -23,6 +23,8 @@ type Script struct {
 	Err error
 	// Commands are its simple commands in order, those in substitutions and functions among them.
 	Commands []*Command
+	// Assigns are the variables it sets, in front of commands or on their own, export among them.
+	Assigns []Assign
 	// Pipelines are those with at least two stages, in order.
 	Pipelines []*Pipeline
 	// Outer is the command that hands this script to a shell: sh -c '...'. Nil for the script of an instruction.
@@ -30,6 +32,13 @@ type Script struct {
 
 	text   string
 	pieces []piece
+	depth  int // how many scripts it is in
+}
+
+// Assign is NAME=value in a script.
+type Assign struct {
+	Name  string
+	Value Arg
 }
 
 // Pipeline is a | b | c.

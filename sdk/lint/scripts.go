@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -134,7 +135,16 @@ func (sp *scriptParser) nested(s *Script) {
 	}
 }
 
+// maxScript is the length in bytes above which a script is not parsed: Linux takes no longer argument, so no shell runs
+// it as one, and the parser's stack does not grow without end.
+const maxScript = 128 << 10
+
+var errTooLong = fmt.Errorf("it is longer than %d bytes", maxScript)
+
 func (sp *scriptParser) parse(v syntax.LangVariant, text string) (*syntax.File, error) {
+	if len(text) > maxScript {
+		return nil, errTooLong
+	}
 	parser, ok := sp.variants[v]
 	if !ok {
 		parser = syntax.NewParser(syntax.Variant(v))

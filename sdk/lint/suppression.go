@@ -99,7 +99,7 @@ func parseComment(c definition.Comment) *Suppression {
 func (s *Suppression) parse(text string) {
 	fields := strings.Fields(text)
 	if len(fields) == 0 || fields[0] != "ignore" {
-		s.Err = fmt.Errorf("plimsoll:%s is not known; the form is \"# plimsoll:ignore DF2003 until=2027-01-31 reason\"", text)
+		s.Err = fmt.Errorf("plimsoll:%s is not known; the form is \"# plimsoll:ignore DF5002 until=2027-01-31 reason\"", text)
 		return
 	}
 	fields = fields[1:]
@@ -108,7 +108,7 @@ func (s *Suppression) parse(text string) {
 		fields = fields[1:]
 	}
 	if len(s.IDs) == 0 {
-		s.Err = errors.New("names no rule; write its id after ignore, such as DF2003")
+		s.Err = errors.New("it names no rule; write its id after ignore, such as DF5002")
 		return
 	}
 	if len(fields) > 0 && strings.HasPrefix(fields[0], "until=") {
@@ -181,11 +181,11 @@ func (c Inline) own(s *Suppression, rules []Rule, at time.Time) (State, error) {
 		}
 	}
 	if s.Reason == "" && !c.WithoutReason {
-		return Malformed, errors.New("gives no reason; write one after the ids and until=")
+		return Malformed, errors.New("it gives no reason; write one after the ids and until=")
 	}
 	if s.Until.IsZero() {
 		if !c.WithoutEnd {
-			return Malformed, errors.New("has no end; write until=YYYY-MM-DD after the ids")
+			return Malformed, errors.New("it has no end; write until=YYYY-MM-DD after the ids")
 		}
 		return Active, nil
 	}
@@ -194,7 +194,7 @@ func (c Inline) own(s *Suppression, rules []Rule, at time.Time) (State, error) {
 		return Expired, nil
 	}
 	if limit := at.AddDate(0, 0, c.MaxDays); c.MaxDays > 0 && s.Until.After(limit) {
-		return Refused, fmt.Errorf("ends on %s; at most %d days ahead are allowed, that is %s",
+		return Refused, fmt.Errorf("it ends on %s; at most %d days ahead are allowed, that is %s",
 			s.Until.Format(time.DateOnly), c.MaxDays, limit.Format(time.DateOnly))
 	}
 	return Active, nil

@@ -16,13 +16,10 @@ func (s *Script) walk(root syntax.Node) {
 		}
 		switch cmd := stmt.Cmd.(type) {
 		case *syntax.CallExpr:
-			if len(cmd.Args) > 0 {
-				args := make([]Arg, len(cmd.Args))
-				for i, w := range cmd.Args {
-					args[i] = s.arg(w)
-				}
-				s.add(stmt, cmd, args)
-			}
+			s.assign(cmd.Assigns)
+			s.call(stmt, cmd)
+		case *syntax.DeclClause:
+			s.assign(cmd.Args)
 		case *syntax.BinaryCmd:
 			if isPipe(cmd) {
 				s.pipeline(stmt)
@@ -31,6 +28,34 @@ func (s *Script) walk(root syntax.Node) {
 		}
 		return true
 	})
+}
+
+func (s *Script) call(stmt *syntax.Stmt, call *syntax.CallExpr) {
+	if len(call.Args) == 0 {
+		return
+	}
+	args := make([]Arg, len(call.Args))
+	for i, w := range call.Args {
+		args[i] = s.arg(w)
+	}
+	s.add(stmt, call, args)
+	switch args[0].Text {
+	case "export", "readonly", "local": // ordinary commands in the POSIX grammar
+		for _, a := range args[1:] {
+			if name, value, ok := strings.Cut(a.Text, "="); ok {
+				a.Text = value
+				s.Assigns = append(s.Assigns, Assign{name, a})
+			}
+		}
+	}
+}
+
+func (s *Script) assign(assigns []*syntax.Assign) {
+	for _, a := range assigns {
+		if a.Name != nil && a.Value != nil {
+			s.Assigns = append(s.Assigns, Assign{a.Name.Value, s.arg(a.Value)})
+		}
+	}
 }
 
 func isPipe(b *syntax.BinaryCmd) bool { return b.Op == syntax.Pipe || b.Op == syntax.PipeAll }
@@ -100,6 +125,9 @@ var wrappers = map[string]wrapper{
 
 // wrapped returns the words of the command that c runs, or nil.
 func wrapped(c *Command) []Arg {
+	if c.Name == "find" {
+		return findExec(c.Args)
+	}
 	w, ok := wrappers[c.Name]
 	if !ok {
 		return nil
@@ -123,6 +151,22 @@ func wrapped(c *Command) []Arg {
 			left--
 		default:
 			return c.Args[i:]
+		}
+	}
+	return nil
+}
+
+// findExec returns the command in find ... -exec command {} +
+func findExec(args []Arg) []Arg {
+	for i, a := range args {
+		if a.Text == "-exec" || a.Text == "-execdir" {
+			args = args[i+1:]
+			for j, end := range args {
+				if end.Text == ";" || end.Text == "+" {
+					return args[:j]
+				}
+			}
+			return args
 		}
 	}
 	return nil

@@ -55,13 +55,16 @@ func unescape(b *strings.Builder, text string, quoted bool) {
 	}
 }
 
+// maxDepth is how many scripts within scripts are read. Nobody nests them deeper, but a hostile file could.
+const maxDepth = 5
+
 // script returns the script that the command hands to a shell, with -c or as a heredoc; nil when there is none that can
 // be known.
 func (c *Command) script() *Script {
-	if !isShell(c.Name) {
+	if !isShell(c.Name) || c.Script.depth == maxDepth {
 		return nil
 	}
-	inner := &Script{Instruction: c.Script.Instruction, Shell: []string{c.name.Text, "-c"}, Outer: c}
+	inner := &Script{Instruction: c.Script.Instruction, Shell: []string{c.name.Text, "-c"}, Outer: c, depth: c.Script.depth + 1}
 	for i, a := range c.Args {
 		if a.IsFlag() {
 			if isFlag(a.Text, "-c") && i+1 < len(c.Args) {

@@ -1,9 +1,9 @@
 // Package linttest tests lint rules, those of package rules and one's own, by what is in their folders:
 //
 //	testdata/DF2001/finds.txtar
-//	testdata/DF2001/passes.txtar
+//	testdata/DF2001/passes-quoted.txtar
 //
-// An archive has a file Dockerfile; want, the findings of the rule as they are printed; fixed, the Dockerfile after the
+// Archives whose name begins with finds must have findings and those with passes none. An archive has a file Dockerfile; want, the findings of the rule as they are printed; fixed, the Dockerfile after the
 // rule's fixes, when it has any; and perhaps config, a [lint.Config] in JSON. With [Options.Update] want and fixed are
 // written instead of compared.
 package linttest
@@ -65,18 +65,23 @@ func (s suite) run(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var with, without int
+	var finds, passes int
 	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
-			if s.archive(t, name) > 0 {
-				with++
-			} else {
-				without++
+		base := strings.TrimSuffix(filepath.Base(name), ".txtar")
+		t.Run(base, func(t *testing.T) {
+			found := s.archive(t, name) > 0
+			switch {
+			case strings.HasPrefix(base, "finds") && found:
+				finds++
+			case strings.HasPrefix(base, "passes") && !found:
+				passes++
+			default:
+				t.Errorf("name an archive finds... or passes..., by what it shows; findings: %t", found)
 			}
 		})
 	}
-	if with == 0 || without == 0 {
-		t.Errorf("%s: %d archives with findings and %d without; a rule needs at least one of each", dir, with, without)
+	if finds == 0 || passes == 0 {
+		t.Errorf("%s: %d archives with findings and %d without; a rule needs at least one of each", dir, finds, passes)
 	}
 	s.page(t)
 }

@@ -26,7 +26,7 @@ func isSecretName(name string) bool {
 			return false
 		case w == "pwd" && len(words) == 1: // the working directory
 		case w == "key" && i == 0 && len(words) > 1: // KEY_...: what the key is for, not the key
-		case secretWords[w]:
+		case secretWords[w], strings.HasSuffix(w, "password"), strings.HasSuffix(w, "passwd"):
 			secret = true
 		}
 	}

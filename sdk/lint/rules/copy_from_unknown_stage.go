@@ -1,0 +1,26 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+var copyFromUnknownStage = lint.Rule{
+	ID: "DF1111", Name: "copy-from-unknown-stage", Title: "copy from a name that is no stage before it",
+	Group: lint.Bases, Severity: finding.Warning, Suppressible: true,
+	Aliases: []string{"hadolint:DL3022"},
+	Run: func(pass *lint.Pass) {
+		args := globalArgs(pass.File)
+		for in := range pass.Instructions("copy", "run") {
+			for _, w := range sources(in) {
+				img, ok := newImage(pass, in, w, args)
+				if !ok || strings.ContainsAny(w.Text, "/:@$") {
+					continue
+				}
+				pass.Report(img.word, "no stage before this one is named %q, so an image of that name is fetched from the default registry; name a stage, or the image in full", w.Text)
+			}
+		}
+	},
+}

@@ -1,0 +1,46 @@
+package rules
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+// rpmTools are the package managers for rpm, which take nearly the same arguments.
+var rpmTools = []string{"yum", "dnf", "dnf5", "microdnf", "tdnf", "zypper"}
+
+// rpmValues are their options that take the next argument.
+var rpmValues = []string{"-c", "--config", "-d", "-e", "-x", "--exclude", "--enablerepo", "--disablerepo", "--repo", "--repoid", "--installroot", "--releasever", "--setopt", "-r", "--root", "-R"}
+
+// rpms yields the commands of those with one of the verbs.
+func rpms(pass *lint.Pass, verbs ...string) iter.Seq[invocation] {
+	return invocations(pass, rpmTools, rpmValues, verbs)
+}
+
+// installs yields all commands that install packages of the distribution: apt-get, apk, yum, dnf, zypper and their like.
+func installs(pass *lint.Pass) iter.Seq[invocation] {
+	return func(yield func(invocation) bool) {
+		for _, all := range []iter.Seq[invocation]{apt(pass, "install"), apk(pass, "add"), rpms(pass, "install", "in", "localinstall", "reinstall")} {
+			for c := range all {
+				if !yield(c) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// packageName is a package without version and release: curl=7.88 and curl~7 are curl.
+func packageName(p string) string {
+	if i := strings.IndexAny(p, "=<>~/"); i > 0 {
+		return p[:i]
+	}
+	return p
+}
+
+// isLocalPackage says whether an operand is a file, a URL or a group of packages rather than the name of one.
+func isLocalPackage(p string) bool {
+	return strings.Contains(p, "/") || strings.HasPrefix(p, "@") || strings.HasPrefix(p, ".") ||
+		strings.HasSuffix(p, ".deb") || strings.HasSuffix(p, ".rpm") || strings.HasSuffix(p, ".apk")
+}

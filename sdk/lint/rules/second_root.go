@@ -1,0 +1,25 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+var secondRoot = lint.Rule{
+	ID: "DF4012", Name: "second-root", Title: "second user with uid 0",
+	Group: lint.Users, Severity: finding.Error,
+	Run: func(pass *lint.Pass) {
+		for c := range pass.Commands("useradd", "usermod", "adduser") {
+			if uid, ok := c.Value("-u", "--uid"); ok && uid.Text == "0" {
+				pass.Report(uid.Word(), "a user with uid 0 is root under another name, which checks for the name root miss")
+			}
+		}
+		for x := range texts(pass) {
+			if fields := strings.Split(x.text, ":"); len(fields) == 7 && fields[2] == "0" && fields[0] != "root" && strings.HasPrefix(fields[5], "/") {
+				pass.Report(x.place(), "a user with uid 0 is root under another name, which checks for the name root miss")
+			}
+		}
+	},
+}

@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"strconv"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+// shipped returns the stages whose layers are in the image that is built by default: the last one and those it starts
+// from.
+func shipped(pass *lint.Pass) map[*definition.Stage]bool {
+	stages := map[*definition.Stage]bool{}
+	for s := pass.Final(); s != nil; s = pass.Parent(s) {
+		stages[s] = true
+	}
+	return stages
+}
+
+// needed returns the stages that the last one is built from.
+func needed(pass *lint.Pass) map[*definition.Stage]bool {
+	stages := map[*definition.Stage]bool{}
+	todo := []*definition.Stage{pass.Final()}
+	for len(todo) > 0 {
+		s := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if s == nil || stages[s] {
+			continue
+		}
+		stages[s] = true
+		for _, in := range s.Instructions {
+			for ; in != nil; in = in.Trigger {
+				for _, w := range sources(in) {
+					todo = append(todo, stageOf(pass, w, s))
+				}
+			}
+		}
+	}
+	return stages
+}
+
+// stageOf returns the stage that a word names in another stage, by name or number; nil when it is an image.
+func stageOf(pass *lint.Pass, w definition.Word, in *definition.Stage) *definition.Stage {
+	if n, err := strconv.Atoi(w.Text); err == nil && n >= 0 && n < in.Index {
+		return pass.File.Stages[n]
+	}
+	return pass.StageNamed(w.Text, in)
+}
