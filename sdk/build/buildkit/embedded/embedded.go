@@ -12,12 +12,11 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/util/bklog"
-	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/grpc"
 
+	"github.com/plimsoll-dev/plimsoll/internal/container"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
-	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/bridge"
 )
 
 // Names of snapshotters.
@@ -31,34 +30,54 @@ type Options struct {
 	// State is the directory for the cache and all else that the engine keeps between builds. Up to 16 processes can use
 	// one at a time, each with a cache of its own in it: the first that comes gets the first one, and so on.
 	State string
-	// Runc is the path of a runc to run steps with. Empty: Plimsoll's own executor, which needs nothing installed.
+	// Runc is the path of a runc to run steps with. Empty: Plimsoll's own executor, which needs nothing installed and is
+	// always used where the engine is not root.
 	Runc string
 	// Snapshotter is Overlay or Native. Empty: Overlay where it works, else Native.
 	Snapshotter string
 	// MaxCacheBytes is how large a cache may grow before what was used longest ago is removed. BuildKit looks a second
 	// after a start and after each build. 0 means 10 GiB.
 	MaxCacheBytes int64
-	// Insecure says whether plain http may be used with a registry ("registry.test:5000"). Registries on loopback always
-	// may. Nil allows none.
-	Insecure func(host string) bool
+	// PlainHTTP are registries ("registry.test:5000") that may be reached by plain http. Those on loopback always may.
+	PlainHTTP []string
 	// Keychain finds credentials for registries. Nil means anonymous.
 	Keychain authn.Keychain
 	// Log receives what the engine logs, never a build's output or a secret. Nil discards.
 	Log *slog.Logger
 }
 
-// Builder is an engine in this process. Builds of it are safe to run at the same time.
+// ErrUnavailable is wrapped by the error of a start on a machine that lets this user neither mount nor make a user
+// namespace. The error says what would change that.
+var ErrUnavailable = container.ErrUnavailable
+
+// Builder is an engine of this process. Builds of it are safe to run at the same time.
 type Builder struct {
 	*buildkit.Builder
 
-	server *server
+	engine engine
 	place  *place
 }
 
 var _ build.Builder = (*Builder)(nil)
 
+// engine is a BuildKit that answers on a connection.
+type engine interface {
+	dial(ctx context.Context) (net.Conn, error)
+	about() about
+	close() error
+}
+
+// about is what an engine says of itself.
+type about struct {
+	Executor   string
+	Weaknesses []string
+}
+
 // Start starts an engine, which takes some 20 ms, and cleans up what a killed one left in the state directory. The caller
 // closes it. ctx limits the start only.
+//
+// As root the engine is part of this process. Otherwise it is this program run again in a user namespace, where it is
+// root; it ends when this process does.
 func Start(ctx context.Context, opt Options) (*Builder, error) {
 	if opt.State == "" {
 		return nil, errors.New("embedded BuildKit: no state directory is given")
@@ -69,8 +88,6 @@ func Start(ctx context.Context, opt Options) (*Builder, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	bridge.Silence()
-	ctx = bklog.WithLogger(ctx, bridge.Entry(opt.Log))
 	state, err := filepath.Abs(opt.State)
 	if err != nil {
 		return nil, err
@@ -87,29 +104,32 @@ func Start(ctx context.Context, opt Options) (*Builder, error) {
 }
 
 func start(ctx context.Context, place *place, opt Options) (*Builder, error) {
-	if err := place.recover(ctx, opt.Runc); err != nil {
-		return nil, err
+	begin := startServer
+	if container.NeedsUserNamespace() {
+		begin = startChild
 	}
-	server, err := newServer(ctx, place.dir, opt)
+	engine, err := begin(ctx, place, opt)
 	if err != nil {
 		return nil, err
 	}
-	listener := bufconn.Listen(1 << 20)
-	server.serve(listener)
-	dial := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
-	c, err := client.New(ctx, "passthrough:embedded", client.WithContextDialer(dial))
+	c, err := client.New(ctx, "passthrough:embedded",
+		client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return engine.dial(ctx) }),
+		// A child ends with its connection, so that must not be closed for being idle.
+		client.WithGRPCDialOption(grpc.WithIdleTimeout(0)))
 	if err != nil {
-		return nil, errors.Join(err, server.close())
+		return nil, errors.Join(err, engine.close())
 	}
-	home := build.Home{Name: "embedded", Version: version(), Executor: executorName(opt.Runc), Enforces: true}
+	about := engine.about()
+	home := build.Home{Name: "embedded", Version: version(), Executor: about.Executor, Enforces: true, Weaknesses: about.Weaknesses}
 	return &Builder{
 		Builder: buildkit.New(c, home, buildkit.Options{Keychain: opt.Keychain, Log: opt.Log}),
-		server:  server,
+		engine:  engine,
 		place:   place,
 	}, nil
 }
 
-// Close ends running builds, waits until they have cleaned up, and gives the cache free for another process.
+// Close ends running builds, waits until they have cleaned up, and gives the cache free for another process. Some
+// goroutines of BuildKit's sleep on until the process ends.
 func (b *Builder) Close() error {
-	return errors.Join(b.Builder.Close(), b.server.close(), b.place.release())
+	return errors.Join(b.Builder.Close(), b.engine.close(), b.place.release())
 }

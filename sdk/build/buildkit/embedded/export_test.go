@@ -4,5 +4,5 @@ package embedded
 
 import "net"
 
-// Serve answers on one more listener, as a buildkitd would.
-func (b *Builder) Serve(l net.Listener) { go func() { _ = b.server.grpc.Serve(l) }() }
+// Serve answers on one more listener, as a buildkitd would. The engine is one of this process.
+func (b *Builder) Serve(l net.Listener) { b.engine.(*server).serve(l) }

@@ -8,14 +8,12 @@ import (
 	"github.com/moby/buildkit/util/resolver/config"
 )
 
-// hosts says how registries are reached: https, but plain http on loopback and where insecure allows it.
-func hosts(insecure func(host string) bool) docker.RegistryHosts {
-	standard := resolver.NewRegistryConfig(nil)
-	return func(host string) ([]docker.RegistryHost, error) {
-		if insecure == nil || !insecure(host) {
-			return standard(host)
-		}
-		plain := true
-		return resolver.NewRegistryConfig(map[string]config.RegistryConfig{host: {PlainHTTP: &plain}})(host)
+// hosts says how registries are reached: https, but plain http on loopback and for those named.
+func hosts(plainHTTP []string) docker.RegistryHosts {
+	plain := true
+	named := make(map[string]config.RegistryConfig, len(plainHTTP))
+	for _, host := range plainHTTP {
+		named[host] = config.RegistryConfig{PlainHTTP: &plain}
 	}
+	return resolver.NewRegistryConfig(named)
 }

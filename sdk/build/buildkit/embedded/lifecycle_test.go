@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plimsoll-dev/plimsoll/internal/reexec"
+	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
@@ -103,8 +104,11 @@ func TestNothingStays(t *testing.T) {
 		goleak.IgnoreAnyFunction("github.com/moby/buildkit/control.NewController.After.throttle.func3.1"),
 	}
 	for _, snapshotter := range []string{embedded.Overlay, embedded.Native} {
-		t.Run(snapshotter, func(t *testing.T) { nothingStays(t, state, snapshotter) })
+		t.Run(snapshotter, func(t *testing.T) {
+			nothingStays(t, embedded.Options{Runc: runc(t), State: state, Snapshotter: snapshotter})
+		})
 	}
+	t.Run("own executor", func(t *testing.T) { nothingStays(t, embedded.Options{State: state}) })
 	entries, err := os.ReadDir(temp)
 	if err != nil {
 		t.Fatal(err)
@@ -117,8 +121,8 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
-func nothingStays(t *testing.T, state, snapshotter string) {
-	b, err := embedded.Start(t.Context(), embedded.Options{Runc: runc(t), State: state, Snapshotter: snapshotter})
+func nothingStays(t *testing.T, opt embedded.Options) {
+	b, err := embedded.Start(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +141,7 @@ func nothingStays(t *testing.T, state, snapshotter string) {
 	if _, err := b.Build(ctx, stopped); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
-	if got := mounts(t, state); len(got) > 0 {
+	if got := mounts(t, opt.State); len(got) > 0 {
 		t.Errorf("mounts after the builds: %q", got)
 	}
 	if err := b.Close(); err != nil {
@@ -161,29 +165,79 @@ func mounts(t testing.TB, dir string) []string {
 	return found
 }
 
-// killed is a program that builds something that never ends: state, runc, base image.
+// A program that builds: state, runc, base image, command of the step.
 func init() {
-	reexec.Hook("plimsoll-test-killed", func() {
+	reexec.Hook("plimsoll-test-builder", func() {
 		b, err := embedded.Start(context.Background(), embedded.Options{State: os.Args[1], Runc: os.Args[2]})
 		if err != nil {
 			fmt.Println(err)
-			return
+			os.Exit(1)
 		}
 		_, err = b.Build(context.Background(), build.Request{
-			Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN --mount=type=cache,target=/c echo begun; sleep 98765\n", os.Args[3]),
+			Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN --mount=type=cache,target=/c %s\n", os.Args[3], os.Args[4]),
 			Context:    fstest.MapFS{},
 			Sources:    []build.Source{{Kind: "image", Ref: os.Args[3]}},
 			Layout:     filepath.Join(os.Args[1], "layout"),
 			Progress:   func(e build.Event) { fmt.Print(string(e.Log)) },
 		})
-		fmt.Println(err)
+		if err := errors.Join(err, b.Close()); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
 	})
 }
 
+// TestKilled kills a program in the middle of a step and starts another one in its state directory.
 func TestKilled(t *testing.T) {
-	state, base := t.TempDir(), conformance.Userland(t, "1.4.8")
-	cmd := reexec.Command("plimsoll-test-killed", state, runc(t), base.Ref)
-	cmd.Env = os.Environ()
+	testenv.NeedsRoot(t)
+	const nobody = 65534
+	base := conformance.Userland(t, "1.4.8")
+	tests := []struct {
+		name, runc string
+		user       uint32
+	}{
+		{"runc", runc(t), 0},
+		{"own executor", "", 0},
+		{"ordinary user", "", nobody},
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.user == nobody {
+				testenv.NeedsUserNamespaces(t)
+			}
+			state, err := os.MkdirTemp("", "killed-") // t.TempDir lies in a directory of root's
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(state) })
+			if err := os.Chown(state, int(tt.user), int(tt.user)); err != nil {
+				t.Fatal(err)
+			}
+			program := func(step string) *exec.Cmd {
+				cmd := reexec.Command("plimsoll-test-builder", state, tt.runc, base.Ref, step)
+				cmd.Env = append(os.Environ(), "HOME="+state)
+				cmd.Dir = state
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: tt.user, Gid: tt.user}}
+				return cmd
+			}
+			marker := fmt.Sprintf("sleep %d%d", os.Getpid(), i)
+			kill(t, program("echo begun; "+marker))
+			if out, err := program("echo again").CombinedOutput(); err != nil || !strings.Contains(string(out), "again") {
+				t.Errorf("the next program: %v\n%s", err, out)
+			}
+			if got := mounts(t, state); len(got) > 0 {
+				t.Errorf("still mounted: %q", got)
+			}
+			if got := conformance.Processes(t, strings.ReplaceAll(marker, " ", "\x00")); len(got) > 0 {
+				t.Errorf("still running: %q", got)
+			}
+		})
+	}
+}
+
+// kill starts a program and kills it when it says that it has begun.
+func kill(t testing.TB, cmd *exec.Cmd) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -198,18 +252,6 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	t.Logf("left behind: %d mounts", len(mounts(t, state)))
-
-	b := start(t, embedded.Options{State: state, Runc: runc(t)})
-	if got := mounts(t, state); len(got) > 0 {
-		t.Errorf("still mounted: %q", got)
-	}
-	if out, _ := exec.Command("pgrep", "-f", "sleep 98765").Output(); len(out) > 0 {
-		t.Errorf("still running: %s", out)
-	}
-	if _, err := b.Build(t.Context(), request(t, base)); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestDiskFull(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/containerd/containerd/v2/defaults"
-	"github.com/moby/buildkit/cache/metadata"
 	"github.com/moby/buildkit/cmd/buildkitd/config"
 	"github.com/moby/buildkit/control"
 	"github.com/moby/buildkit/frontend"
@@ -23,23 +22,41 @@ import (
 	"github.com/moby/buildkit/util/entitlements"
 	"github.com/moby/buildkit/util/grpcerrors"
 	"github.com/moby/buildkit/worker"
+	"github.com/moby/buildkit/worker/base"
 	"github.com/sirupsen/logrus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/bridge"
+	own "github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/executor"
 )
 
-// server is BuildKit's control API over a listener.
+// server is an engine in this process: BuildKit's control API.
 type server struct {
 	grpc       *grpc.Server
 	controller *control.Controller
-	trees      *metadata.Store
+	worker     *base.Worker
+	said       about
+	memory     *bufconn.Listener
 	stopping   chan struct{}
-	done       chan error
 }
 
-// newServer opens the stores in dir; serve answers on a listener until close. What one snapshotter made is of no use to
-// the other, so each has stores of its own.
+// startServer starts an engine in a place of this process.
+func startServer(ctx context.Context, place *place, opt Options) (engine, error) {
+	bridge.Silence()
+	ctx = bklog.WithLogger(ctx, bridge.Entry(opt.Log))
+	if err := place.recover(ctx, opt.Runc); err != nil {
+		return nil, err
+	}
+	s, err := newServer(ctx, place.dir, opt)
+	if err != nil {
+		return nil, err
+	}
+	s.serve(s.memory)
+	return s, nil
+}
+
+// newServer opens the stores in dir. What one snapshotter made is of no use to the other, so each has stores of its own.
 func newServer(ctx context.Context, dir string, opt Options) (*server, error) {
 	snapshotter, err := chooseSnapshotter(opt.Snapshotter, dir)
 	if err != nil {
@@ -86,13 +103,18 @@ func newServer(ctx context.Context, dir string, opt Options) (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, history.Close(), cache.Close(), w.Close())
 	}
-	return &server{
+	s := &server{
 		grpc:       newGRPC(bridge.Entry(opt.Log), controller),
 		controller: controller,
-		trees:      w.MetadataStore,
+		worker:     w,
+		said:       about{Executor: executorName(opt.Runc)},
+		memory:     bufconn.Listen(1 << 20),
 		stopping:   stopping,
-		done:       make(chan error, 1),
-	}, nil
+	}
+	if e, ok := w.WorkerOpt.Executor.(*own.Executor); ok {
+		s.said.Weaknesses = e.Weaknesses()
+	}
+	return s, nil
 }
 
 func newGRPC(log *logrus.Entry, controller *control.Controller) *grpc.Server {
@@ -122,14 +144,18 @@ func (s loggedStream) Context() context.Context {
 	return bklog.WithLogger(s.ServerStream.Context(), s.log)
 }
 
+func (s *server) dial(ctx context.Context) (net.Conn, error) { return s.memory.DialContext(ctx) }
+
+func (s *server) about() about { return s.said }
+
 // serve answers in the background until close.
 func (s *server) serve(l net.Listener) {
-	go func() { s.done <- s.grpc.Serve(l) }()
+	go func() { _ = s.grpc.Serve(l) }() // the error of a listener that close closes
 }
 
 // close ends running builds and writes everything to disk.
 func (s *server) close() error {
 	s.grpc.Stop()
 	close(s.stopping)
-	return errors.Join(<-s.done, forget(s.trees), s.controller.Close())
+	return errors.Join(forget(s.worker.MetadataStore), s.controller.Close())
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/containerd/containerd/v2/core/diff/apply"
 	"github.com/containerd/containerd/v2/core/metadata"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/plugins/content/local"
@@ -90,9 +89,9 @@ func newWorker(ctx context.Context, dir, snapshotterName string, opt Options) (_
 		Executor:         exe,
 		Snapshotter:      snapshot.NewSnapshotter(snapshotterName, meta.Snapshotter(snapshotterName), namespace, nil),
 		ContentStore:     contents,
-		Applier:          apply.NewFileSystemApplier(contents),
+		Applier:          newApplier(contents),
 		Differ:           walking.NewWalkingDiff(contents),
-		RegistryHosts:    hosts(opt.Insecure),
+		RegistryHosts:    hosts(opt.PlainHTTP),
 		LeaseManager:     leaseutil.WithNamespace(metadata.NewLeaseManager(meta), namespace),
 		GarbageCollect:   meta.GarbageCollect,
 		MetadataStore:    caches,

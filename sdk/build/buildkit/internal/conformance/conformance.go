@@ -13,6 +13,7 @@ type Lacks struct {
 	Enforcement bool // of sources
 	RunNetwork  bool // RUN --network
 	Platforms   bool // more than one
+	Owners      bool // files of others than root
 }
 
 // Test runs the whole suite against a home. The builder's keychain is anonymous.
@@ -20,6 +21,7 @@ func Test(t *testing.T, b build.Builder, lacks Lacks) {
 	s := suite{builder: b, base: Userland(t, "1.4.8"), lacks: lacks}
 	t.Run("image", s.image)
 	t.Run("reproducible", s.reproducible)
+	t.Run("owners", s.owners)
 	t.Run("requests", s.requests)
 	t.Run("steps", s.steps)
 	t.Run("errors", s.errors)

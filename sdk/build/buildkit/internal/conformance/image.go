@@ -1,6 +1,8 @@
 package conformance
 
 import (
+	"archive/tar"
+	"bytes"
 	"fmt"
 	"io/fs"
 	"testing"
@@ -8,6 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 )
@@ -47,19 +52,30 @@ RUN --mount=type=cache,target=/cache \
 FROM %[1]s
 COPY --from=build /out /app/out
 COPY --from=build /src /app/src
-RUN mkdir /data && chown 65534:65534 /data
+RUN mkdir /data && %[2]s /data
 ENV MODE=production
 USER nobody
 WORKDIR /data
 EXPOSE 8080
 ENTRYPOINT ["/app/src/bin/run"]
-`, s.base.Ref),
+`, s.base.Ref, s.chown()),
 	}
+}
+
+func (s suite) chown() string {
+	if s.lacks.Owners {
+		return "test -d"
+	}
+	return "chown 65534:65534"
 }
 
 func (s suite) image(t *testing.T) {
 	result := s.build(t, s.delivery())
 	img := image(t, result.Index)
+	data := "drwxr-xr-x 65534:65534 "
+	if s.lacks.Owners {
+		data = "drwxr-xr-x 0:0 "
+	}
 	want := map[string]string{
 		"app":                   "drwxr-xr-x 0:0 ",
 		"app/out":               "-rw-r--r-- 0:0 a\nversion 7\n",
@@ -70,7 +86,7 @@ func (s suite) image(t *testing.T) {
 		"app/src/conf":          "drwxr-xr-x 0:0 ",
 		"app/src/conf/a.txt":    "-rw-r--r-- 0:0 a\n",
 		"app/src/link":          "Lrwxrwxrwx 0:0 conf/a.txt",
-		"data":                  "drwxr-xr-x 65534:65534 ",
+		"data":                  data,
 	}
 	if diff := cmp.Diff(want, files(t, img, "app", "data", "cache", "out", "run")); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -121,5 +137,34 @@ func (s suite) reproducible(t *testing.T) {
 	second := s.build(t, again)
 	if first.Digest != second.Digest {
 		t.Errorf("the same request gave %s and, without the cache, %s", first.Digest, second.Digest)
+	}
+}
+
+// owners checks that an image keeps its base's owners, also where no step could make such files.
+func (s suite) owners(t *testing.T) {
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	if err := w.WriteHeader(&tar.Header{Name: "shadow", Mode: 0o640, Uid: 0, Gid: 42, Format: tar.FormatPAX}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	owned, err := tarball.LayerFromReader(&layer, tarball.WithMediaType(types.OCILayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(pull(t, s.base), owned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := Push(t, Registry(t)+"/base/owned:1", img)
+	result := s.build(t, build.Request{
+		Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN cat /shadow > /copy\n", base.Ref),
+		Sources:    []build.Source{base},
+	})
+	want := map[string]string{"shadow": "-rw-r----- 0:42 ", "copy": "-rw-r--r-- 0:0 "}
+	if diff := cmp.Diff(want, files(t, image(t, result.Index), "shadow", "copy")); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
 	}
 }

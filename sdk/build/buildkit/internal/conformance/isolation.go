@@ -134,7 +134,7 @@ func (s suite) cancel(t *testing.T) {
 	if !errors.As(err, &failed) || failed.Place.Start.Line != 2 {
 		t.Errorf("the error does not name the step: %v", err)
 	}
-	if got := processes(t, marker); len(got) > 0 {
+	if got := Processes(t, marker); len(got) > 0 {
 		t.Errorf("still running: %q", got)
 	}
 	assertFiles(t, filepath.Dir(req.Layout))
@@ -144,8 +144,8 @@ func (s suite) cancel(t *testing.T) {
 	}
 }
 
-// processes are the command lines of this machine that have a word.
-func processes(t testing.TB, word string) []string {
+// Processes are the command lines of this machine that have a word.
+func Processes(t testing.TB, word string) []string {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {

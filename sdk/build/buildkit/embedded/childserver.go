@@ -1,0 +1,93 @@
+//go:build linux
+
+package embedded
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+)
+
+// serveChild is the child's main: it serves the one connection that it was given until that is closed.
+func serveChild() {
+	var o orders
+	if err := json.Unmarshal([]byte(os.Args[1]), &o); err != nil {
+		reply(answer{Error: err.Error()})
+		return
+	}
+	// Or every step would inherit them.
+	syscall.CloseOnExec(3)
+	syscall.CloseOnExec(4)
+	place := &place{dir: o.Dir, lock: os.NewFile(4, "lock")}
+	defer runtime.KeepAlive(place) // the lock is held until the end
+	opt := Options{
+		Snapshotter:   o.Snapshotter,
+		MaxCacheBytes: o.MaxCacheBytes,
+		PlainHTTP:     o.PlainHTTP,
+		Log:           slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	engine, err := startServer(context.Background(), place, opt)
+	if err != nil {
+		reply(answer{Error: err.Error()})
+		return
+	}
+	far := os.NewFile(3, "program")
+	conn, err := net.FileConn(far)
+	if err := errors.Join(err, far.Close()); err != nil {
+		reply(answer{Error: err.Error()})
+		return
+	}
+	l := &once{closed: make(chan struct{})}
+	l.conn = &watched{Conn: conn, closed: sync.OnceFunc(func() { close(l.closed) })}
+	engine.(*server).serve(l)
+	reply(answer{About: engine.about()})
+	<-l.closed
+	if err := engine.close(); err != nil {
+		opt.Log.Error(err.Error())
+		os.Exit(1)
+	}
+}
+
+// reply writes the child's one line. If nobody reads it any more, the connection ends as well.
+func reply(a answer) { _ = json.NewEncoder(os.Stdout).Encode(a) }
+
+// once is a listener for one connection.
+type once struct {
+	mu     sync.Mutex
+	conn   net.Conn
+	closed chan struct{}
+}
+
+// Accept returns the connection, and the next time waits until that is closed.
+func (l *once) Accept() (net.Conn, error) {
+	l.mu.Lock()
+	conn := l.conn
+	l.conn = nil
+	l.mu.Unlock()
+	if conn != nil {
+		return conn, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *once) Close() error   { return nil }
+func (l *once) Addr() net.Addr { return &net.UnixAddr{Name: "inherited", Net: "unix"} }
+
+// watched tells when a connection is closed, by whichever side.
+type watched struct {
+	net.Conn
+
+	closed func()
+}
+
+func (w *watched) Close() error {
+	w.closed()
+	return w.Conn.Close()
+}
