@@ -18,13 +18,21 @@ var mayImport = map[string][]string{
 		"go.yaml.in/yaml/v4",
 	},
 	"sdk/definition": {
+		"github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5",
 		"github.com/moby/buildkit/frontend/dockerfile", // the grammar, without what executes it
 		"github.com/moby/patternmatcher",
 		"github.com/rogpeppe/go-internal/diff",
 		"golang.org/x/crypto/ssh", // keys and known hosts of git over ssh
 	},
-	"sdk/definition/inputs": {"github.com/moby/buildkit"}, // its own conversion says what a build reads
+	"sdk/definition/inputs": {
+		"github.com/containerd/platforms",
+		"github.com/distribution/reference",
+		"github.com/moby/buildkit", // its own conversion says what a build reads
+		"github.com/moby/docker-image-spec",
+		"github.com/opencontainers",
+		"github.com/tonistiigi/fsutil/types",
+	},
 	"sdk/lint": {
 		"github.com/moby/buildkit/frontend/dockerfile/shell",
 		"mvdan.cc/sh/v3/syntax",
@@ -48,6 +56,9 @@ var mayImport = map[string][]string{
 		"github.com/agext/levenshtein",
 		"github.com/cucumber",
 		"github.com/google/go-containerregistry",
+		"github.com/google/shlex",
+		"github.com/theory/jsonpath",
+		"golang.org/x/net/dns/dnsmessage",
 	},
 	"sdk/blackbox/packages": { // the order of versions, for each package manager its own
 		"github.com/Masterminds/semver/v3",
