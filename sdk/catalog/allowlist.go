@@ -22,7 +22,7 @@ func (p *Plan) Sources() []Source {
 			continue
 		}
 		switch d.Input.Kind {
-		case KindImage:
+		case KindImage, KindContext:
 			ref, err := parseReference(d.Effective)
 			if err != nil || d.Digest == "" {
 				continue

@@ -87,8 +87,9 @@ func each[T any](c *compiler, items []T, compile func(*T)) {
 	}
 }
 
-// settings takes over what is said once for the whole catalog. The owner is for its file only.
+// settings takes over what is said once for the whole catalog. Each file has an owner; the first one's is the catalog's.
 func (c *compiler) settings(doc, all *Document, top finding.Place) {
+	all.Owner = cmp.Or(all.Owner, doc.Owner)
 	if c.has(&doc.Name) && c.single("name", c.at(&doc.Name, top)) {
 		all.Name = doc.Name
 	}

@@ -10,7 +10,7 @@ type Document struct {
 	// Name and Revision are what the authors call the catalog and its present state, for records.
 	Name     string `json:"name,omitempty"`
 	Revision string `json:"revision,omitempty"`
-	// Owner is the default owner of what the same file lists.
+	// Owner is the default owner of what the same file lists; that of the first file is the catalog's own.
 	Owner string `json:"owner,omitempty"`
 	// Owners tells how to reach an owner: "linux-team": "#linux on chat".
 	Owners map[string]string `json:"owners,omitempty"`

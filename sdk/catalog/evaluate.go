@@ -84,6 +84,9 @@ func (p *planner) input(ctx context.Context, in Input) (Decision, error) {
 	case KindHTTP, KindGit:
 		return p.source(in), nil
 	case KindContext:
+		if _, err := parseReference(in.Ref); err == nil {
+			return p.image(ctx, in) // a named context that stands for an image
+		}
 		v := &verdict{}
 		p.context(in, v)
 		return p.decide(in, v), nil
@@ -130,7 +133,7 @@ func (p *planner) find(in Input, d denial) *finding.Finding {
 // image decides about an image.
 func (p *planner) image(ctx context.Context, in Input) (Decision, error) {
 	v := &verdict{}
-	if in.Role == RoleContext && !p.context(in, v) {
+	if (in.Role == RoleContext || in.Kind == KindContext) && !p.context(in, v) {
 		return p.decide(in, v), nil
 	}
 	asked, ok := p.asked(in, v)

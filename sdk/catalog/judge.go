@@ -214,7 +214,7 @@ func neededKind(in Input) BaseKind {
 	switch {
 	case in.Role == RoleFrontend:
 		return BaseFrontend
-	case in.Runtime:
+	case in.Runtime, in.Role == RoleContext: // which may stand for any stage
 		return BaseRuntime
 	}
 	return BaseBuildOnly

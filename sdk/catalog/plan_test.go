@@ -250,18 +250,21 @@ func TestSources(t *testing.T) {
 		{Name: "git without encryption", Dockerfile: "ADD git://git.example/tools/x.git#" + commit + " /", Want: []string{"deny git://git.example/tools/x.git#" + commit + " (DF1022)"}},
 		{Name: "git elsewhere", Dockerfile: "ADD https://git.example/toolsx/x.git#" + commit + " /", Want: []string{"deny https://git.example/toolsx/x.git#" + commit + " (DF1022)"}},
 	}...)
-	context := func(name string) []catalog.Input {
-		return []catalog.Input{{Kind: catalog.KindContext, Role: catalog.RoleContext, Platform: "linux/amd64", Written: name, Ref: "/somewhere", Reachable: true}}
+	context := func(name, ref string) []catalog.Input {
+		return []catalog.Input{{Kind: catalog.KindContext, Role: catalog.RoleContext, Platform: "linux/amd64", Written: name, Ref: ref, Reachable: true}}
 	}
 	image := func(name, ref string) []catalog.Input {
 		return []catalog.Input{{
-			Kind: catalog.KindImage, Role: catalog.RoleContext, Platform: "linux/amd64", Written: name, Ref: ref, Digest: catalogtest.Digest(ref), Reachable: true,
+			Kind: catalog.KindContext, Role: catalog.RoleContext, Platform: "linux/amd64", Written: name, Ref: ref, Digest: catalogtest.Digest(ref), Reachable: true,
 		}}
 	}
 	catalogtest.Run(t, cat, []catalogtest.Case{
-		{Name: "context allowed", Inputs: context("docs-en"), Want: []string{"allow docs-en"}},
-		{Name: "context denied", Inputs: context("debian"), Want: []string{"deny debian (DF1024)"}},
-		{Name: "image as context allowed", Inputs: image("docs-en", "docker.io/library/golang:1.26"), Want: []string{"allow docs-en"}},
+		{Name: "context allowed", Inputs: context("docs-en", "docs/en"), Want: []string{"allow docs-en"}},
+		{Name: "context denied", Inputs: context("debian", "docs/en"), Want: []string{"deny debian (DF1024)"}},
+		{Name: "context from the web", Inputs: context("docs-en", "https://evil.example/x.tgz"), Want: []string{"deny docs-en (DF1024)"}},
+		{Name: "context from a layout", Inputs: context("docs-en", "oci-layout://x@sha256:1"), Want: []string{"deny docs-en (DF1024)"}},
+		{Name: "image as context allowed", Inputs: image("docs-en", "docker.io/library/debian:13.1-slim"), Want: []string{"allow docs-en"}},
+		{Name: "build-only image as context", Inputs: image("docs-en", "docker.io/library/golang:1.26"), Want: []string{"deny docs-en (DF1006)"}},
 		{Name: "image as context not listed", Inputs: image("docs-en", "docker.io/library/evil:1"), Want: []string{"deny docs-en (DF1001)"}},
 		{Name: "image as context with another name", Inputs: image("x", "docker.io/library/golang:1.26"), Want: []string{"deny x (DF1024)"}},
 		{Name: "arguments", Dockerfile: "ARG VERSION=12.9\nFROM debian:${VERSION}\n", Want: allow("debian:${VERSION}"), Findings: []string{}},

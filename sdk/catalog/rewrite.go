@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -37,7 +38,8 @@ func (e *PlatformsDifferError) Error() string {
 // builder uses its own frontend. Nothing else is touched. src is the file that the inputs were read from.
 func (p *Plan) Edits(src []byte) ([]finding.Edit, error) { return p.edits("", src) }
 
-// EditsFor is [Plan.Edits] for one of several platforms, for definitions of which [Plan.Edits] says that they differ.
+// EditsFor is [Plan.Edits] for one of several target platforms, for definitions of which [Plan.Edits] says that they
+// differ.
 func (p *Plan) EditsFor(platform string, src []byte) ([]finding.Edit, error) {
 	return p.edits(platform, src)
 }
@@ -75,7 +77,9 @@ func (p *Plan) edits(platform string, src []byte) ([]finding.Edit, error) {
 		if in.Reachable && !d.Allowed {
 			return nil, fmt.Errorf("%s: %w: %s", in.Place, ErrDenied, in.Ref)
 		}
-		if platform != "" && in.Platform != platform || !editable(in) || !d.Allowed {
+		target := cmp.Or(in.BuiltFor, in.Platform)
+		elsewhere := platform != "" && target != platform && in.Role != RoleFrontend
+		if elsewhere || !editable(in) || !d.Allowed {
 			continue
 		}
 		if err := d.fits(src); err != nil {
@@ -93,14 +97,14 @@ func (p *Plan) edits(platform string, src []byte) ([]finding.Edit, error) {
 		if texts[w] == nil {
 			texts[w], first[w] = map[string]string{}, d
 		}
-		texts[w][in.Platform] = text
+		texts[w][target] = text
 	}
 	edits, err := withoutSyntax(syntax, src)
 	if err != nil {
 		return nil, err
 	}
 	for w, byPlatform := range texts {
-		text := byPlatform[first[w].Input.Platform]
+		text := byPlatform[cmp.Or(first[w].Input.BuiltFor, first[w].Input.Platform)]
 		for _, other := range byPlatform {
 			if other != text {
 				return nil, &PlatformsDifferError{Place: first[w].Input.Place, Texts: byPlatform}

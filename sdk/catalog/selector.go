@@ -135,6 +135,9 @@ func (m *matcher) wide(tag, digest string) fit {
 		return fitNo
 	}
 	low, high := t.span()
+	if t.pre != "" {
+		high = low // "12.9-rc1" is before 12.9.0, not any of its patches
+	}
 	switch {
 	case m.versions.covers(low, high), t.pre != "" && m.versions.check.Check(newVersion(t.numbers, "")):
 		return fitYes

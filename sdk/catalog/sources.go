@@ -101,20 +101,27 @@ func shown(in Input) string {
 	return string(in.Kind) + " source " + clip(url)
 }
 
-// context decides whether a named context may be given at all.
+// context decides whether a named context may be given at all: by its name, and only a directory or an image, which is
+// then judged as one. What else BuildKit takes (URLs, OCI layouts, other targets) comes from where no rule looks.
 func (p *planner) context(in Input, v *verdict) bool {
 	rule := p.catalog.doc.Contexts
-	name := in.Written
-	if rule != nil && slices.ContainsFunc(rule.Allow, func(pattern string) bool { return glob(pattern, name) }) {
-		v.note(rule.Place, "named context %s is allowed", name)
-		return true
-	}
-	at := finding.Place{}
+	name, at := in.Written, finding.Place{}
 	if rule != nil {
 		at = rule.Place
 	}
-	v.deny(RuleContext, at, "build without it, or ask "+p.ask("")+" to allow the name under contexts",
-		"named context %q is not allowed: it can take the place of any stage or image", clip(name))
+	_, err := parseReference(in.Ref)
+	local := strings.TrimPrefix(in.Ref, "local:")
+	switch {
+	case rule == nil || !slices.ContainsFunc(rule.Allow, func(pattern string) bool { return glob(pattern, name) }):
+		v.deny(RuleContext, at, "build without it, or ask "+p.ask("")+" to allow the name under contexts",
+			"named context %q is not allowed: it can take the place of any stage or image", clip(name))
+	case err != nil && strings.ContainsAny(local, ":@"):
+		v.deny(RuleContext, at, "give a directory, or an image as docker-image://registry/repository:tag",
+			"named context %q is %q, neither a directory nor an image", clip(name), clip(redact(in.Ref)))
+	default:
+		v.note(at, "named context %s is allowed", name)
+		return true
+	}
 	return false
 }
 

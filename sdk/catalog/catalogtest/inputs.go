@@ -33,63 +33,72 @@ var (
 // nothing of continuations, heredocs, quotes and platforms: real definitions are read by package definition/inputs.
 // Digests are those of the registry, as far as it has them.
 func Inputs(dockerfile string, registry *Registry) []catalog.Input {
-	var inputs []catalog.Input
-	args, stages := map[string]string{}, map[string]bool{"scratch": true}
-	offset, last := 0, -1
+	r := reader{args: map[string]string{}, stages: map[string]int{"scratch": -1}, last: -1}
+	offset := 0
 	for number, line := range strings.SplitAfter(dockerfile, "\n") {
 		if m := argument.FindStringSubmatch(line); m != nil {
-			args[m[1]] = m[2]
+			r.args[m[1]] = m[2]
 		}
-		if in, stage, ok := input(line, args, stages); ok {
+		if in, ok := r.input(strings.Trim(line, "\ufeff\r\n")); ok {
 			in.Place = place(number+1, offset, line, in.Written)
 			if in.Digest == "" {
 				in.Digest = registry.digest(in.Ref)
 			}
-			inputs = append(inputs, in)
-			if in.Role == catalog.RoleBase {
-				last = len(inputs) - 1
-			}
-			if stage != "" {
-				stages[stage] = true
-			}
+			r.inputs = append(r.inputs, in)
 		}
 		offset += len(line)
 	}
-	if last >= 0 {
-		inputs[last].Runtime = true
+	if r.last >= 0 {
+		r.inputs[r.last].Runtime = true
 	}
-	return inputs
+	return r.inputs
 }
 
-func input(line string, args map[string]string, stages map[string]bool) (in catalog.Input, stage string, ok bool) {
+// reader reads one Dockerfile, line by line.
+type reader struct {
+	inputs []catalog.Input
+	args   map[string]string
+	stages map[string]int // what they stand on, by index; -1 for nothing
+	last   int            // what the last stage stands on
+	syntax bool           // there was a syntax line
+}
+
+func (r *reader) input(line string) (catalog.Input, bool) {
 	for i := len(words) - 1; i >= 0; i-- { // git before http
-		m := words[i].form.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		m := words[i].form.FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
-		in = catalog.Input{Kind: words[i].kind, Role: words[i].role, Platform: "linux/amd64", Written: m[1], Reachable: true}
-		if len(m) > 2 {
-			stage = strings.ToLower(m[2])
+		in := catalog.Input{Kind: words[i].kind, Role: words[i].role, Platform: "linux/amd64", Written: m[1], Reachable: true}
+		in.Ref = reference.ReplaceAllStringFunc(m[1], func(v string) string { return r.args[strings.Trim(v, "${}")] })
+		base, isStage := r.stages[strings.ToLower(in.Ref)]
+		if in.Role == catalog.RoleBase {
+			if r.last = base; !isStage {
+				r.last = len(r.inputs)
+			}
+			if m[2] != "" {
+				r.stages[strings.ToLower(m[2])] = r.last
+			}
 		}
-		expanded := reference.ReplaceAllStringFunc(m[1], func(v string) string { return args[strings.Trim(v, "${}")] })
-		if stages[strings.ToLower(expanded)] {
-			return in, stage, false
+		if isStage || in.Role == catalog.RoleFrontend && r.syntax {
+			return in, false
 		}
-		switch in.Ref = expanded; in.Kind {
+		r.syntax = r.syntax || in.Role == catalog.RoleFrontend
+		switch in.Kind {
 		case catalog.KindImage:
-			in.Ref = Full(expanded)
+			in.Ref = Full(in.Ref)
 		case catalog.KindHTTP:
 			if sum := checksum.FindStringSubmatch(line); sum != nil {
 				in.Digest = sum[1]
 			}
 		case catalog.KindGit:
-			if _, commit, _ := strings.Cut(expanded, "#"); len(commit) >= 40 {
+			if _, commit, _ := strings.Cut(in.Ref, "#"); len(commit) >= 40 {
 				in.Digest, _, _ = strings.Cut(commit, ":")
 			}
 		}
-		return in, stage, true
+		return in, true
 	}
-	return in, "", false
+	return catalog.Input{}, false
 }
 
 func place(number, offset int, line, word string) finding.Place {
