@@ -98,12 +98,12 @@ func (t *tree) copyDir(root, dir string) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path != filepath.Join(root, dir) && isPackage(path):
-			return filepath.SkipDir // listed on its own if it is needed
 		case d.IsDir() && d.Name() == "testdata":
 			return filepath.SkipDir
 		case d.IsDir() || strings.HasSuffix(path, "_test.go"):
 			return nil
+		case isPackage(filepath.Dir(path)) && filepath.Dir(path) != filepath.Join(root, dir) && filepath.Ext(path) != ".h":
+			return nil // a package of its own, listed if it is needed; assembly includes headers across packages
 		}
 		return t.copy(root, rel)
 	})

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 )
@@ -32,3 +33,11 @@ func (s Style) Dim(text string) string { return s.paint("90", text) }
 
 // Bold is bold.
 func (s Style) Bold(text string) string { return s.paint("1", text) }
+
+// JSON writes a value as one indented document, with characters such as < as they are.
+func JSON(w io.Writer, value any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}

@@ -146,7 +146,7 @@ func chown(_ context.Context, args []string) error {
 		args = args[1:]
 	}
 	if len(args) < 2 {
-		return errors.New("wants: chown [-R] USER[:GROUP] PATH...")
+		return errors.New("wants: chown [-R] USER[:GROUP] PATHS")
 	}
 	uid, gid, err := owner(args[0])
 	if err != nil {

@@ -137,8 +137,7 @@ func Do[T any](ctx context.Context, r *Run, stage string, f func(context.Context
 	event := Event{Stage: stage, State: Done, Time: ended, Duration: record.Duration}
 	if err != nil {
 		record.Error = err.Error()
-		var inner *Error
-		if !errors.As(err, &inner) {
+		if _, named := errors.AsType[*Error](err); !named {
 			err = &Error{Stage: stage, Err: err}
 		}
 		span.SetStatus(codes.Error, err.Error())

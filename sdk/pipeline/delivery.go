@@ -1,0 +1,200 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/blackbox"
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/inputs"
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+	"github.com/plimsoll-dev/plimsoll/sdk/registry"
+	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
+)
+
+// Delivery is the ready-made pipeline: its fields are the parts that a platform team chooses, its Run reads like the
+// promises. Catalog, Registry and Builder are required, and Sandbox where an order has features. It keeps no state and is
+// safe for concurrent use.
+type Delivery struct {
+	// Catalog is what Ops allows.
+	Catalog *catalog.Catalog
+	// Registry is where bases come from and images go to; *registry.Client is one.
+	Registry Registry
+	// Builder builds: build/buildkit in one of its homes, or build/dagger.
+	Builder build.Builder
+	// Sandbox runs the images under test.
+	Sandbox sandbox.Runtime
+	// Rules judge the definition as Lint configures them; none means no lint.
+	Rules []lint.Rule
+	Lint  lint.Config
+	// Gate is the severity from which on a finding stops the delivery. Default finding.Error.
+	Gate finding.Severity
+	// AcceptUntested publishes an image although some of its platforms could not be run here. The verdict names them.
+	AcceptUntested bool
+}
+
+// Registry is what a delivery needs of a registry.
+type Registry interface {
+	catalog.Facts
+	inputs.Resolver
+	// Push publishes an index and everything below it, and tags it when all of it is there.
+	Push(ctx context.Context, repository string, index v1.ImageIndex, opts registry.PushOptions) (name.Digest, error)
+}
+
+// Order is what to deliver. Repository and Layout are required.
+type Order struct {
+	// Repository is a URL or path, Ref a commit, branch or tag in it (default HEAD), and Load says the rest: the context's
+	// directory, the Dockerfile's name, limits.
+	Repository, Ref string
+	Load            definition.LoadOptions
+	// Labels describe the project to the catalog's exceptions.
+	Labels map[string]string
+	// Platforms, Target, Args, Secrets and Network are those of build.Request.
+	Platforms []string
+	Target    string
+	Args      map[string]string
+	Secrets   map[string][]byte
+	Network   build.Network
+	// Features are the black-box tests. Nil takes the definition's own, from [FeaturesDir] of its context.
+	Features fs.FS
+	// Layout is the directory for the OCI layout; see build.Request.
+	Layout string
+	// Publish is the repository to publish to ("registry.example/team/app"), Tags what its digest is called there.
+	// An empty Publish stops the delivery after the test.
+	Publish string
+	Tags    []string
+}
+
+// FeaturesDir is where a definition keeps its black-box tests: every .feature file below this directory of its context.
+const FeaturesDir = "features"
+
+// Delivered is what a delivery did. Fields of stages that were not reached are zero.
+type Delivered struct {
+	Definition *definition.Definition `json:"-"`
+	Source     definition.Source      `json:"source"`
+	Inputs     []catalog.Input        `json:"inputs,omitempty"`
+	Plan       *catalog.Plan          `json:"plan,omitempty"`
+	// Diff is what the plan changed in the Dockerfile, as a patch that git apply takes; empty when nothing moved.
+	Diff string `json:"diff,omitempty"`
+	// Findings are those of the catalog and of the rules, sorted.
+	Findings []finding.Finding `json:"findings"`
+	Build    *build.Result     `json:"build,omitempty"`
+	Verdict  *blackbox.Verdict `json:"verdict,omitempty"`
+	// Reference is the published image, "repository@sha256:...".
+	Reference string   `json:"reference,omitempty"`
+	Records   []Record `json:"records"`
+}
+
+// ErrNotTested is why an image without a passing verdict is not published.
+var ErrNotTested = errors.New("no scenario tested this image")
+
+// Run delivers: a commit in, a tested and published image out. What was done so far comes back with an error too. The
+// error is an [*Error] that names the stage; it wraps a [*finding.GateError] when findings stopped the delivery.
+func (d *Delivery) Run(ctx context.Context, run *Run, order Order) (*Delivered, error) {
+	out := &Delivered{}
+	err := d.stages(ctx, run, order, out)
+	out.Records = run.Records()
+	return out, err
+}
+
+func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Delivered) (err error) {
+	out.Definition, err = Do(ctx, run, "checkout", func(ctx context.Context) (*definition.Definition, error) {
+		return definition.Load(ctx, order.Repository, order.Ref, order.Load)
+	})
+	if err != nil {
+		return err
+	}
+	out.Source = out.Definition.Source
+	out.Inputs, err = Do(ctx, run, "inputs", func(ctx context.Context) ([]catalog.Input, error) {
+		return d.inputs(ctx, order, out.Definition)
+	})
+	if err != nil {
+		return err
+	}
+	out.Plan, err = Do(ctx, run, "bases", func(ctx context.Context) (*catalog.Plan, error) {
+		return d.plan(ctx, run, order, out)
+	})
+	if err != nil {
+		return err
+	}
+	texts, err := Do(ctx, run, "lint", func(ctx context.Context) ([]text, error) {
+		return d.judge(ctx, run, order, out)
+	})
+	if err != nil {
+		return err
+	}
+	out.Build, err = Do(ctx, run, "build", func(ctx context.Context) (*build.Result, error) {
+		return d.build(ctx, run, order, out, texts)
+	})
+	if err != nil {
+		return err
+	}
+	out.Verdict, err = Do(ctx, run, "test", func(ctx context.Context) (*blackbox.Verdict, error) {
+		return d.test(ctx, run, order, out)
+	})
+	if err != nil || order.Publish == "" {
+		return err
+	}
+	out.Reference, err = Do(ctx, run, "publish", func(ctx context.Context) (string, error) {
+		return d.publish(ctx, order, out)
+	})
+	return err
+}
+
+// gate is the severity that stops.
+func (d *Delivery) gate() finding.Severity {
+	if d.Gate == 0 {
+		return finding.Error
+	}
+	return d.Gate
+}
+
+func (d *Delivery) inputs(ctx context.Context, order Order, def *definition.Definition) ([]catalog.Input, error) {
+	return inputs.List(ctx, def, inputs.Options{
+		Platforms: order.Platforms, Args: order.Args, Target: order.Target, Resolver: d.Registry,
+	})
+}
+
+func (d *Delivery) plan(ctx context.Context, run *Run, order Order, out *Delivered) (*catalog.Plan, error) {
+	plan, err := d.Catalog.Plan(ctx, catalog.Question{
+		Project: order.project(out.Source), Inputs: out.Inputs, At: run.now(),
+	}, d.Registry)
+	if err != nil {
+		return plan, err
+	}
+	out.Findings = finding.Sort(append(out.Findings, plan.Findings...))
+	return plan, nil
+}
+
+// project is what the catalog's exceptions are matched with.
+func (o Order) project(source definition.Source) catalog.Project {
+	return catalog.Project{Repository: source.Repository, Directory: source.Directory, Labels: o.Labels}
+}
+
+// judge adds what the rules find, stops where the gate says so, and returns the definition with every image pinned. The
+// gate comes after the rules, so that a developer sees the findings about bases and those of the rules at once.
+func (d *Delivery) judge(ctx context.Context, run *Run, order Order, out *Delivered) ([]text, error) {
+	cfg := d.Lint
+	if cfg.At.IsZero() {
+		cfg.At = run.now()
+	}
+	found, err := lint.Run(out.Definition.File, d.Rules, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if found, err = d.Catalog.Suppress(order.project(out.Source), cfg.At, found); err != nil {
+		return nil, err
+	}
+	out.Findings = finding.Sort(append(out.Findings, found...))
+	if err := finding.Gate(out.Findings, d.gate()); err != nil {
+		return nil, err
+	}
+	return d.pin(ctx, order, out)
+}
