@@ -14,7 +14,7 @@ func TestHandler(t *testing.T) {
 		"/unheard-of": "404 page not found\n",
 	} {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		if got := w.Body.String(); got != want {
 			t.Errorf("GET %s answers %q, want %q", path, got, want)
 		}
