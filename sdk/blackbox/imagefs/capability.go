@@ -1,6 +1,9 @@
 package imagefs
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // fileCapability returns the permitted set of a security.capability attribute (struct vfs_cap_data of
 // linux/capability.h, revisions 2 and 3), or 0 when there is none.
@@ -40,4 +43,10 @@ func CapabilityNames(mask uint64) []string {
 		}
 	}
 	return names
+}
+
+// CapabilityBit returns the number of a capability by its name without the "CAP_" in front, and whether there is one.
+func CapabilityBit(name string) (int, bool) {
+	bit := slices.Index(capabilities[:], name)
+	return bit, bit >= 0
 }

@@ -4,6 +4,7 @@ package testimage
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"io"
 	"regexp"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 
 // New makes an image for linux/amd64 of layers. An entry of a layer is "path=content" for a file, "path/" for a
 // directory, "path->target" for a symbolic link or "path=>target" for a hard link; in front of it may stand an octal
-// mode and an owner: "4755 0:0 bin/su=...".
+// mode, an owner and, in hexadecimal digits, file capabilities: "4755 0:0 bin/su=...", "755 0:0 +2000 bin/ping=...".
 func New(t testing.TB, config v1.Config, layers ...[]string) v1.Image {
 	t.Helper()
 	file, err := empty.Image.ConfigFile()
@@ -66,7 +67,7 @@ func Layer(t testing.TB, entries ...string) []byte {
 }
 
 // form is what an entry looks like: mode and owner, path, mark, and the rest.
-var form = regexp.MustCompile(`(?s)^(?:([0-7]+) (\d+):(\d+) )?(.*?)(->|=>|=|$)(.*)$`)
+var form = regexp.MustCompile(`(?s)^(?:([0-7]+) (\d+):(\d+) (?:\+([0-9a-f]+) )?)?(.*?)(->|=>|=|$)(.*)$`)
 
 func parse(entry string) (*tar.Header, string) {
 	m := form.FindStringSubmatch(entry)
@@ -76,8 +77,13 @@ func parse(entry string) (*tar.Header, string) {
 		}
 		return unset
 	}
-	h := &tar.Header{Name: m[4], Mode: number(m[1], 8, 0o644), Uid: int(number(m[2], 10, 0)), Gid: int(number(m[3], 10, 0))}
-	switch mark, rest := m[5], m[6]; {
+	h := &tar.Header{Name: m[5], Mode: number(m[1], 8, 0o644), Uid: int(number(m[2], 10, 0)), Gid: int(number(m[3], 10, 0))}
+	if mask := number(m[4], 16, 0); mask != 0 { // struct vfs_cap_data, revision 2
+		data := binary.LittleEndian.AppendUint32(nil, 0x02000001)
+		data = binary.LittleEndian.AppendUint32(data, uint32(mask))
+		h.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": string(append(data, make([]byte, 12)...))}
+	}
+	switch mark, rest := m[6], m[7]; {
 	case mark == "->":
 		h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, rest, 0o777
 	case mark == "=>":

@@ -1,0 +1,169 @@
+package blackbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cucumber/godog"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
+)
+
+// Scenario is what steps share while a scenario runs. It belongs to that scenario alone.
+type Scenario struct {
+	run     *run
+	planned *planned
+	next    int // the step to run
+	failed  bool
+	cancel  context.CancelFunc
+	budget  func(time.Duration)
+
+	image     *Image
+	spec      sandbox.Spec // of the next instance
+	network   string
+	instances map[string]*instance
+	current   *instance // that steps mean by "the instance"
+	output    *output   // of the last command
+	response  *response // to the last request
+	attached  []Attachment
+}
+
+func newScenario(r *run, p *planned) *Scenario {
+	s := &Scenario{run: r, planned: p, image: r.image, instances: map[string]*instance{}}
+	s.spec.Limits = r.options.Limits
+	if p.starts > 1 {
+		s.network = "scenario-" + p.result.ID
+	}
+	return s
+}
+
+// begin starts the clock of the scenario.
+func (s *Scenario) begin(ctx context.Context) context.Context {
+	s.planned.began = true
+	s.planned.result.Started = s.run.options.Now()
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(s.run.options.ScenarioTime, func() { cancel(errTime) })
+	s.budget = func(d time.Duration) { timer.Reset(d) }
+	s.cancel = func() { timer.Stop(); cancel(nil) }
+	return ctx
+}
+
+var errTime = errors.New("the scenario's time is over")
+
+// step runs the next step. godog stops calling after one that did not pass.
+func (s *Scenario) step(ctx context.Context) error {
+	i := s.next
+	s.next++
+	result := &s.planned.result.Steps[i]
+	if s.run.untested != "" && s.planned.needs {
+		result.Status, result.Error = Untested, s.run.untested
+		return godog.ErrSkip
+	}
+	started := s.run.options.Now()
+	err := s.planned.errs[i]
+	if err == nil {
+		err = s.call(ctx, s.planned.calls[i])
+	}
+	result.Duration = s.run.options.Now().Sub(started)
+	result.Status = statusOf(err)
+	if err != nil {
+		s.failed = true
+		result.Error = err.Error()
+		var mismatch *Mismatch
+		if errors.As(err, &mismatch) {
+			result.Expected, result.Found = mismatch.Expected, mismatch.Found
+		}
+		s.attachLogs(ctx)
+		err = fmt.Errorf("%s: %w", result.Place, err)
+	}
+	result.Attachments, s.attached = s.attached, nil
+	return err
+}
+
+// call runs a step, again and again where the feature gives it time.
+func (s *Scenario) call(ctx context.Context, c call) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	args, err := c.args.with(s.run.options.Params)
+	if err != nil {
+		return err
+	}
+	if c.wait > 0 {
+		err = eventually(ctx, c.wait, func(ctx context.Context) error { return c.step.Func(ctx, s, args) })
+	} else {
+		err = c.step.Func(ctx, s, args)
+	}
+	if err != nil && errors.Is(context.Cause(ctx), errTime) {
+		return fmt.Errorf("%w: %w", errTime, err)
+	}
+	return err
+}
+
+func statusOf(err error) Status {
+	var match *matchError
+	switch {
+	case err == nil:
+		return Passed
+	case errors.As(err, &match):
+		return match.status
+	case errors.Is(err, godog.ErrPending):
+		return Pending
+	default:
+		return Failed
+	}
+}
+
+// end judges the scenario and gives back what it used.
+func (s *Scenario) end(ctx context.Context) {
+	r := &s.planned.result
+	r.Status = Passed
+	for _, step := range r.Steps {
+		if step.Status != Passed && step.Status != Skipped {
+			r.Status = step.Status
+			break
+		}
+	}
+	if r.Status == Passed && s.next < len(r.Steps) {
+		r.Status = Failed // something other than a step ended it
+	}
+	s.release(ctx)
+	r.Duration = s.run.options.Now().Sub(r.Started)
+	s.cancel()
+}
+
+// eventually tries until f passes or the time is over. What a sandbox can't do, waiting won't change.
+func eventually(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	timed, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var last error
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
+		err := f(timed)
+		if err == nil || errors.Is(err, sandbox.ErrUnsupported) {
+			return err
+		}
+		if last == nil || timed.Err() == nil {
+			last = err // one that the end of the time cut off says less than the one before
+		}
+		select {
+		case <-timed.Done():
+			return fmt.Errorf("still so after %s: %w", limit, last)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Image is the image that the scenario is about: the one under test, unless a step named another.
+func (s *Scenario) Image() *Image { return s.image }
+
+// Attach adds something to the result of the current step.
+func (s *Scenario) Attach(name, mediaType string, body []byte) {
+	s.attached = append(s.attached, Attachment{Name: name, MediaType: mediaType, Body: body})
+}
+
+// Loosen records that the scenario asks for more than the sandbox's default lock, so that its results say so.
+func (s *Scenario) Loosen(what string) {
+	s.planned.result.Loosened = append(s.planned.result.Loosened, what)
+}
