@@ -2,6 +2,7 @@ package rules
 
 import (
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
@@ -44,3 +45,6 @@ func isLocalPackage(p string) bool {
 	return strings.Contains(p, "/") || strings.HasPrefix(p, "@") || strings.HasPrefix(p, ".") ||
 		strings.HasSuffix(p, ".deb") || strings.HasSuffix(p, ".rpm") || strings.HasSuffix(p, ".apk")
 }
+
+// isOneOf says whether a text is one of the others.
+func isOneOf(s string, all ...string) bool { return slices.Contains(all, s) }

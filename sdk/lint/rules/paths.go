@@ -10,7 +10,7 @@ import (
 // isUnder says whether an absolute path is dir or below it.
 func isUnder(p, dir string) bool {
 	dir = path.Clean(dir)
-	return dir != "." && (p == dir || dir == "/" || strings.HasPrefix(p, dir+"/"))
+	return dir != "." && strings.HasPrefix(p, "/") && (p == dir || dir == "/" || strings.HasPrefix(p, dir+"/"))
 }
 
 // removes says whether a script removes a directory or what is in it.
@@ -20,10 +20,13 @@ func removes(s *lint.Script, dir string) bool {
 			continue
 		}
 		for _, a := range c.Operands() {
-			if p := strings.TrimRight(a.Text, "/*{}.[]!"); len(p) > 1 && isUnder(dir, p) {
+			if p := trimGlob(a.Text); len(p) > 1 && isUnder(dir, p) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// trimGlob takes the pattern off the end of a path: /var/lib/apt/lists/* is about /var/lib/apt/lists.
+func trimGlob(p string) string { return strings.TrimRight(p, "/*{}.[]!,") }

@@ -1,0 +1,49 @@
+package rules
+
+import (
+	"slices"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+)
+
+// runs says whether a script, or one nested in the same instruction, has a command that match accepts.
+func runs(pass *lint.Pass, in *definition.Instruction, match func(*lint.Command) bool) bool {
+	for _, s := range pass.Scripts {
+		if s.Instruction == in && slices.ContainsFunc(s.Commands, match) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendCommand is the edit that has a script end with one more command, " && command". It returns false where that is
+// not safe: the last statement runs in the background, or a heredoc follows it.
+func appendCommand(pass *lint.Pass, s *lint.Script, command string) (finding.Edit, bool) {
+	if s.File == nil || s.Outer != nil || len(s.File.Stmts) == 0 {
+		return finding.Edit{}, false
+	}
+	last := s.File.Stmts[len(s.File.Stmts)-1]
+	if last.Semicolon.IsValid() || last.Background || hasHeredoc(s.File) {
+		return finding.Edit{}, false
+	}
+	w := s.Word(last)
+	if w.End.Offset == 0 || w.End.Offset > len(pass.File.Src) {
+		return finding.Edit{}, false
+	}
+	return lint.Insert(w.End, " && "+command), true
+}
+
+func hasHeredoc(n syntax.Node) bool {
+	found := false
+	syntax.Walk(n, func(n syntax.Node) bool {
+		if r, ok := n.(*syntax.Redirect); ok && r.Hdoc != nil {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
