@@ -29,19 +29,27 @@ var sizeUnits = map[string]float64{
 	"byte": 1, "B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
 }
 
-// parameterTypes are Cucumber's and our own.
-func parameterTypes() (*expressions.ParameterTypeRegistry, error) {
-	registry := expressions.NewParameterTypeRegistry()
-	own := []struct {
-		name, pattern string
-		transform     func(string) any
-	}{
+// ParameterType is a parameter of expressions beside Cucumber's own.
+type ParameterType struct {
+	Name      string
+	Pattern   string // regular expression
+	transform func(string) any
+}
+
+// ParameterTypes returns the parameters that steps have beside Cucumber's own.
+func ParameterTypes() []ParameterType {
+	return []ParameterType{
 		{"duration", `\d+(?:\.\d+)? (?:milliseconds?|seconds?|minutes?|hours?|days?)`, func(s string) any { return duration(s) }},
 		{"size", `\d+(?:\.\d+)? (?:bytes?|B|kB|KB|MB|GB|KiB|MiB|GiB)`, func(s string) any { return size(s) }},
 		{"signal", `SIG[A-Z0-9]+`, func(s string) any { return s }},
 	}
-	for _, p := range own {
-		t, err := expressions.NewParameterType(p.name, []*regexp.Regexp{regexp.MustCompile(p.pattern)}, p.name,
+}
+
+// parameterTypes are Cucumber's and our own.
+func parameterTypes() (*expressions.ParameterTypeRegistry, error) {
+	registry := expressions.NewParameterTypeRegistry()
+	for _, p := range ParameterTypes() {
+		t, err := expressions.NewParameterType(p.Name, []*regexp.Regexp{regexp.MustCompile(p.Pattern)}, p.Name,
 			func(groups ...*string) any { return p.transform(*groups[0]) }, true, false, false)
 		if err != nil {
 			return nil, err
@@ -92,7 +100,7 @@ func (p pattern) match(text string) (values []any, ok bool, err error) {
 	defer func() {
 		// Cucumber's own transformers panic on numbers that no int holds.
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%q: %v", text, r)
+			err = fmt.Errorf("a number that is too big: %v", r)
 		}
 	}()
 	arguments, err := p.expression.Match(text)

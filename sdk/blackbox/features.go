@@ -126,6 +126,9 @@ func syntaxProblems(path string, err error) []finding.Finding {
 			at, _ := strconv.ParseInt(m[1], 10, 64) // digits, by the pattern
 			column, _ := strconv.ParseInt(m[2], 10, 64)
 			problems = append(problems, problem(ruleSyntax, path, at, max(column, 1), "%s", plainSyntax(m[3])))
+			if strings.Contains(m[3], "#FeatureLine") {
+				break // without a feature every other line is wrong, too
+			}
 		}
 	}
 	if len(problems) == 0 {
@@ -140,8 +143,8 @@ func plainSyntax(msg string) string {
 	if !ok || !strings.HasPrefix(expected, "expected: ") {
 		return msg
 	}
-	got = strings.Trim(got, "'")
-	if strings.Contains(expected, "FeatureLine") {
+	got = strings.TrimSpace(strings.Trim(got, "'"))
+	if strings.Contains(expected, "#FeatureLine") {
 		return fmt.Sprintf("%q stands where the feature begins: expected \"Feature:\" and a title", got)
 	}
 	return fmt.Sprintf("%q is no line of a feature here: expected a step (Given, When, Then, And, But), a table row, \"Scenario:\", \"Examples:\" or a tag", got)

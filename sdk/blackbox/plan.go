@@ -31,9 +31,9 @@ type planned struct {
 
 // makePlan selects scenarios and looks up their steps.
 func makePlan(f *features, expression string, l *library) (*plan, error) {
-	selected, err := tagexpressions.Parse(expression)
+	selected, err := parseTags(expression)
 	if err != nil {
-		return nil, fmt.Errorf("tag expression %q: %w", expression, err)
+		return nil, err
 	}
 	p := &plan{features: f, byID: map[string]*planned{}}
 	if len(f.paths) == 0 {
@@ -63,6 +63,20 @@ func makePlan(f *features, expression string, l *library) (*plan, error) {
 	}
 	p.tags = excluding(unselected, slices.Concat(every...))
 	return p, nil
+}
+
+// parseTags parses a tag expression. The parser panics on one that ends too early.
+func parseTags(expression string) (e tagexpressions.Evaluatable, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("tag expression %q: it is not complete", expression)
+		}
+	}()
+	e, err = tagexpressions.Parse(expression)
+	if err != nil {
+		return nil, fmt.Errorf("tag expression %q: %w", expression, err)
+	}
+	return e, nil
 }
 
 // excluding returns the filter, in godog's own notation, that lets everything pass but scenarios with exactly one of

@@ -2,7 +2,7 @@ package blackbox
 
 import "slices"
 
-//go:generate go run ./internal/stepdoc
+//go:generate go run ./internal/generate
 
 // Steps returns the built-in steps, ordered by group. STEPS.md has them with their examples.
 func Steps() []Step {

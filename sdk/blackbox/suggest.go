@@ -16,10 +16,12 @@ var (
 	value     = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|SIG[A-Z0-9]+|\d+(?:\.\d+)?(?: (?:milliseconds?|seconds?|minutes?|hours?|days?|bytes?|B|kB|KB|MB|GB|KiB|MiB|GiB)\b)?`)
 )
 
-// suggestions is how many steps an error offers, and farthest how different they may be, from 0 to 1.
+// suggestions is how many steps an error offers, farthest how different they may be, from 0 to 1, and spread how much
+// more than the nearest.
 const (
 	suggestions = 3
 	farthest    = 0.6
+	spread      = 0.1
 )
 
 // suggest says that the text is no step, and which ones are nearest. Values count little: what was mistyped is a word.
@@ -43,6 +45,9 @@ func (l *library) suggest(text string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "no step reads like this; did you mean")
 	for _, n := range all[:min(suggestions, len(all))] {
+		if n.distance > all[0].distance+spread {
+			break
+		}
 		fmt.Fprintf(&b, "\n  %s", fill(n.source, text))
 	}
 	if word := firstOddWord(shape, parameter.ReplaceAllString(all[0].source, "·")); word != "" {
