@@ -35,4 +35,5 @@ func ExampleSearch() {
 	// the file {string} does not have the setuid bit
 	// no file has the setuid or setgid bit
 	// no file has the setuid or setgid bit except
+	// the mode of the file {string} is {string}
 }
