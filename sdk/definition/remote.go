@@ -107,9 +107,9 @@ func choose(known refs, advertised *packp.AdvRefs, ref string) (want, commit plu
 		if advertised.Capabilities.Supports(capability.AllowReachableSHA1InWant) {
 			return id, id, nil
 		}
-		for _, hash := range known {
-			if hash == id {
-				return id, id, nil
+		for name, hash := range known {
+			if hash == id || advertised.Peeled[name] == id {
+				return hash, id, nil
 			}
 		}
 		return plumbing.ZeroHash, id, nil
@@ -164,6 +164,9 @@ func download(ctx context.Context, session transport.UploadPackSession, advertis
 		return err
 	}
 	defer response.Close()
+	if err := target.objects.SetShallow(response.Shallows); err != nil {
+		return err
+	}
 	var pack io.Reader = response
 	switch {
 	case request.Capabilities.Supports(capability.Sideband64k):

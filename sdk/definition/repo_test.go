@@ -69,6 +69,16 @@ func (r *repo) commit(files map[string]string) string {
 		r.t.Fatal(err)
 	}
 	r.fixLinks()
+	return r.record()
+}
+
+// record commits the index.
+func (r *repo) record() string {
+	r.t.Helper()
+	w, err := r.Worktree()
+	if err != nil {
+		r.t.Fatal(err)
+	}
 	who := &object.Signature{Name: "Dev", Email: "dev@example.com", When: commitTime}
 	id, err := w.Commit("change", &git.CommitOptions{Author: who, Committer: who, AllowEmptyCommits: true})
 	if err != nil {

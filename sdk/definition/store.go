@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/go-git/go-billy/v5/osfs"
+	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/storer"
@@ -45,6 +46,10 @@ func newStore(opts LoadOptions, name string, commit plumbing.Hash) (*objectStore
 		return nil, err
 	}
 	s.temp, s.objects = temp, openDir(temp)
+	if _, err := git.Init(s.objects, nil); err != nil {
+		s.discard()
+		return nil, err
+	}
 	return s, nil
 }
 

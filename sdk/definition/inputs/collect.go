@@ -2,7 +2,6 @@ package inputs
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -21,14 +20,14 @@ func (c *collector) platform(ctx context.Context, platform ocispec.Platform) ([]
 		target = last.Name
 	}
 	stages := newStages(newScope(c.file, c.args, target, platform, c.build), formatPlatform(platform))
-	r, err := c.run(ctx, stages, platform, len(c.file.Src), c.images.get)
+	r, err := c.run(ctx, stages, platform, len(c.file.Src), c.opts.Target, c.images.get)
 	if err != nil {
 		return nil, err
 	}
 	built := stages.target(c.opts.Target)
 	r.stages(stages.reach(built), stages.chain(built))
 	r.rest()
-	list := r.sorted()
+	list := inOrder(r.found)
 	if c.opts.AllStages {
 		for _, in := range c.unused(ctx, stages, platform, stages.reach(built)) {
 			if !slices.ContainsFunc(list, func(read catalog.Input) bool { return read.Place == in.Place && read.Ref == in.Ref }) {
@@ -53,7 +52,7 @@ func (c *collector) unused(ctx context.Context, stages *stages, platform ocispec
 		more := stages.reach(st)
 		maps.DeleteFunc(more, func(st *definition.Stage, _ bool) bool { return reached[st] })
 		maps.Copy(reached, more)
-		r, err := c.run(ctx, stages, platform, end, c.images.tolerant)
+		r, err := c.run(ctx, stages, platform, end, "", c.images.tolerant)
 		if err != nil { // BuildKit can't build this stage; what it names is listed all the same
 			r = &run{collector: c, graph: stages, answer: &answer{images: map[imageKey]bool{}}, get: c.images.tolerant}
 			for _, u := range stages.uses {
@@ -62,9 +61,9 @@ func (c *collector) unused(ctx context.Context, stages *stages, platform ocispec
 		}
 		r.unreachable = true
 		r.stages(more, nil)
-		list = append(r.sorted(), list...)
+		list = append(list, r.found...)
 	}
-	return list
+	return inOrder(list)
 }
 
 // run is one conversion and the inputs that were found in it.
@@ -80,19 +79,16 @@ type run struct {
 	taken map[imageKey]bool
 }
 
-func (c *collector) run(ctx context.Context, stages *stages, platform ocispec.Platform, end int, get func(ref, platform string) (*image, error)) (*run, error) {
+// run has BuildKit convert the file up to an offset.
+func (c *collector) run(ctx context.Context, stages *stages, platform ocispec.Platform, end int, target string, get func(ref, platform string) (*image, error)) (*run, error) {
 	rewritten, err := rewrite(c.file, end, "")
 	if err != nil {
 		return nil, c.failed(err, stages, nil)
 	}
-	conversion := conversion{
-		text: rewritten.text, target: c.opts.Target, args: c.args, contexts: c.opts.Contexts,
+	answer, err := convert(ctx, conversion{
+		text: rewritten.text, target: target, args: c.args, contexts: c.opts.Contexts,
 		platform: platform, build: c.build, image: get,
-	}
-	if end < len(c.file.Src) {
-		conversion.target = ""
-	}
-	answer, err := convert(ctx, conversion)
+	})
 	if err != nil {
 		return nil, c.failed(err, stages, rewritten)
 	}
@@ -266,15 +262,15 @@ func (r *run) contexts(all map[string]string) []catalog.Input {
 	return list
 }
 
-// sorted returns the inputs in the order of the file, each once.
-func (r *run) sorted() []catalog.Input {
-	slices.SortStableFunc(r.found, func(a, b catalog.Input) int {
+// inOrder sorts inputs in the order of the file, each once.
+func inOrder(list []catalog.Input) []catalog.Input {
+	slices.SortStableFunc(list, func(a, b catalog.Input) int {
 		if d := a.Place.Start.Offset - b.Place.Start.Offset; d != 0 {
 			return d
 		}
 		return strings.Compare(a.Ref, b.Ref)
 	})
-	return slices.CompactFunc(r.found, func(a, b catalog.Input) bool {
+	return slices.CompactFunc(list, func(a, b catalog.Input) bool {
 		return a.Place == b.Place && a.Ref == b.Ref && a.Role == b.Role && a.Stage == b.Stage && a.Platform == b.Platform && a.Digest == b.Digest
 	})
 }
@@ -283,32 +279,4 @@ func unique(values []string) []string {
 	values = slices.Clone(values)
 	slices.Sort(values)
 	return slices.Compact(values)
-}
-
-// failed finds the place of an error from the conversion.
-func (c *collector) failed(err error, stages *stages, text *rewriting) error {
-	e := &Error{Place: finding.Place{File: c.file.Name}, Err: err}
-	var (
-		word    *wordError
-		missing *imageError
-	)
-	switch {
-	case errors.As(err, &word):
-		e.Place = c.file.Place(word.word)
-	case errors.As(err, &missing):
-		e.Ref, e.Err = missing.ref, missing.err
-		for _, u := range slices.Backward(stages.uses) {
-			if u.key.ref == missing.ref {
-				e.Place, e.Platform = c.file.Place(u.word), u.key.platform
-			}
-		}
-	default:
-		line, cause := located(err)
-		e.Err = cause
-		if line = text.source(line); line > 0 {
-			e.Place.Start.Line = line
-			e.Place.End.Line = line
-		}
-	}
-	return e
 }

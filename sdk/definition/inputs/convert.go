@@ -3,6 +3,7 @@ package inputs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"sync"
@@ -105,11 +106,19 @@ func (r *metaResolver) read(ops [][]byte) (*answer, error) {
 	return a, nil
 }
 
+// maxImages limits how often one conversion asks for an image. BuildKit never ends on an image whose ONBUILD trigger
+// names the image itself, directly or by way of others.
+const maxImages = 1000
+
+// ErrTooManyImages: a definition reads more than 1000 images, most likely for ever.
+var ErrTooManyImages = fmt.Errorf("more than %d images are read: does the ONBUILD trigger of an image name that image", maxImages)
+
 // metaResolver answers BuildKit's questions for images and keeps them.
 type metaResolver struct {
 	image func(ref, platform string) (*image, error)
 
 	mu     sync.Mutex
+	calls  int
 	images map[imageKey]bool
 	graph  map[string]bool // the same as the graph has them
 }
@@ -130,6 +139,9 @@ func (r *metaResolver) ResolveImageConfig(_ context.Context, ref string, opt sou
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.calls++; r.calls > maxImages {
+		return "", "", nil, &imageError{ref: ref, err: fmt.Errorf("%w, the last is %s", ErrTooManyImages, ref)}
+	}
 	r.images[key] = true
 	r.graph[ref] = true
 	if image.Digest == "" {

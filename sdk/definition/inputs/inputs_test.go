@@ -161,7 +161,7 @@ func TestInputs(t *testing.T) {
 			dockerfile: "FROM debian:12\nCOPY --chown=0 --from=evil.example/x:2 /a /b\n",
 			want: []string{
 				"1:6 base docker.io/library/debian:12 in 0 runtime",
-				"2:24 copy-from evil.example/x:2 in 0",
+				"2:23 copy-from evil.example/x:2 in 0",
 			},
 		},
 		{
@@ -170,8 +170,8 @@ func TestInputs(t *testing.T) {
 			want: []string{
 				"1:6 base docker.io/library/debian:12 in 0 runtime",
 				"2:18 mount evil.example/a:latest in 0",
-				"2:76 mount evil.example/b:latest in 0",
-				"3:51 mount evil.example/d:latest in 0",
+				"2:77 mount evil.example/b:latest in 0",
+				"3:50 mount evil.example/d:latest in 0",
 			},
 		},
 		{
@@ -205,13 +205,13 @@ func TestInputs(t *testing.T) {
 		},
 		{
 			name:       "ADD with variables: of the stage, of the base, of the whole file; quoted; in a heredoc's company",
-			dockerfile: "ARG HOST=evil.example\nFROM debian:12 AS a\nARG HOST\nENV P=https U=\"${P}://\"\nADD ${U}${HOST}/a \"$FROMBASE\" local\\ file /x/\nADD <<EOF $U$HOST/b /x/\nbody\nEOF\nADD ${HOST} /x\n",
+			dockerfile: "ARG HOST=evil.example\nFROM debian:12 AS a\nARG HOST\nENV P=https\nENV U=\"${P}://\"\nADD ${U}${HOST}/a \"$FROMBASE\" local\\ file C:x /x/\nADD <<EOF $U$HOST/b /x/\nbody\nEOF\nADD ${HOST} /x\n",
 			env:        map[string][]string{"docker.io/library/debian:12": {"FROMBASE=git@evil.example:x/y"}},
 			want: []string{
 				"2:6 base docker.io/library/debian:12 in a runtime",
-				"5:5 add https://evil.example/a http in a (1:5 HOST is set here) (3:5 HOST is set here) (4:5 P is set here) (4:13 U is set here)",
-				"5:19 add git@evil.example:x/y git in a",
-				"6:11 add https://evil.example/b http in a (1:5 HOST is set here) (3:5 HOST is set here) (4:5 P is set here) (4:13 U is set here)",
+				"6:5 add https://evil.example/a http in a (1:5 HOST is set here) (3:5 HOST is set here) (4:5 P is set here) (5:5 U is set here)",
+				"6:19 add git@evil.example:x/y git in a",
+				"7:11 add https://evil.example/b http in a (1:5 HOST is set here) (3:5 HOST is set here) (4:5 P is set here) (5:5 U is set here)",
 			},
 		},
 		{
@@ -230,15 +230,14 @@ func TestInputs(t *testing.T) {
 			},
 		},
 		{
-			name:       "ONBUILD inherited: from an image that brings another, and itself",
+			name:       "ONBUILD inherited: from an image that brings another that brings another",
 			dockerfile: "FROM a:1\n",
 			triggers: map[string][]string{
-				"docker.io/library/a:1": {"COPY --from=b:1 / /", "COPY --from=a:1 / /"},
+				"docker.io/library/a:1": {"COPY --from=b:1 / /"},
 				"docker.io/library/b:1": {"COPY --from=c:1 / /"},
 			},
 			want: []string{
 				"1:6 base docker.io/library/a:1 in 0 runtime",
-				"1:6 onbuild docker.io/library/a:1 in 0 (1:6 ONBUILD COPY --from=a:1 / / comes with docker.io/library/a:1)",
 				"1:6 onbuild docker.io/library/b:1 in 0 (1:6 ONBUILD COPY --from=b:1 / / comes with docker.io/library/a:1)",
 				"1:6 onbuild docker.io/library/c:1 in 0 (1:6 ONBUILD COPY --from=b:1 / / comes with docker.io/library/a:1) (1:6 ONBUILD COPY --from=c:1 / / comes with docker.io/library/b:1)",
 			},
@@ -291,10 +290,26 @@ func TestInputs(t *testing.T) {
 		},
 		{
 			name:       "stages that nobody needs, listed",
-			dockerfile: "FROM evil.example/x AS unused\nRUN --mount=from=evil.example/y,target=/y true\nADD https://evil.example/z /\nFROM missing AS alone\nFROM alone\nFROM debian:12\nFROM unused\n",
-			opts:       inputs.Options{AllStages: true, Target: "alone"},
+			dockerfile: "FROM evil.example/x AS unused\nRUN --mount=from=evil.example/y,target=/y true\nADD https://evil.example/z /\nFROM missing AS alone\nFROM alone\nFROM debian:12 AS it\nFROM unused\n",
+			opts:       inputs.Options{AllStages: true, Target: "it"},
 			want: []string{
-				"4:6 base docker.io/library/missing:latest unresolved in alone runtime",
+				"6:6 base docker.io/library/debian:12 in it runtime",
+				"1:6 base evil.example/x:latest in unused unused",
+				"2:18 mount evil.example/y:latest in unused unused",
+				"3:5 add https://evil.example/z http in unused unused",
+				"4:6 base docker.io/library/missing:latest unresolved in alone unused",
+			},
+		},
+		{
+			name:       "stages that nobody needs, listed though BuildKit could not build them",
+			dockerfile: "FROM a AS one\nCOPY --from=two / /\nFROM b AS two\nFROM d\nRUN --mount=from=evil.example/x,target=/ true\nFROM debian:12 AS it\n",
+			opts:       inputs.Options{AllStages: true},
+			want: []string{
+				"6:6 base docker.io/library/debian:12 in it runtime",
+				"1:6 base docker.io/library/a:latest in one unused",
+				"3:6 base docker.io/library/b:latest in two unused",
+				"4:6 base docker.io/library/d:latest in 2 unused",
+				"5:18 mount evil.example/x:latest in 2 unused",
 			},
 		},
 		{
@@ -318,7 +333,9 @@ func TestInputs(t *testing.T) {
 			dockerfile: "FROM --platform=$BUILDPLATFORM golang AS build\nFROM --platform=linux/s390x odd AS odd\nFROM debian\nCOPY --from=build / /\nCOPY --from=odd / /\n",
 			opts:       inputs.Options{Platforms: []string{"linux/arm64"}, BuildPlatform: "linux/amd64"},
 			want: []string{
-				"1:17 x",
+				"1:32 base docker.io/library/golang:latest in build for linux/arm64",
+				"2:29 base docker.io/library/odd:latest in odd on linux/s390x for linux/arm64",
+				"3:6 base docker.io/library/debian:latest in 2 on linux/arm64 runtime",
 			},
 		},
 		{
@@ -345,7 +362,10 @@ func TestInputs(t *testing.T) {
 				"alpine": "docker-image://evil.example/x", "build": "https://evil.example/context.git", "extra": "local", "more": "git@evil.example:x/y",
 			}},
 			want: []string{
-				"0:0 context evil.example/x:latest context pin=x in ",
+				"0:0 context evil.example/x:latest context pin=" + digest.FromString("evil.example/x:latest").String() + " in ",
+				"0:0 context https://evil.example/context.git context in ",
+				"0:0 context local context in ",
+				"0:0 context git@evil.example:x/y context in ",
 			},
 		},
 		{

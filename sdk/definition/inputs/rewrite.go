@@ -3,7 +3,6 @@ package inputs
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,10 +179,8 @@ func sources(in *definition.Instruction) []definition.Word {
 	return words
 }
 
-// plainPath is what can be nothing but a local path: no scheme, no host, no variable, no quote.
-var plainPath = regexp.MustCompile(`^[a-zA-Z0-9_./*?-]+$`)
-
-func perhapsRemote(w definition.Word) bool { return !plainPath.MatchString(w.Text) }
+// perhapsRemote says whether a word can name something remote: no URL goes without a colon, in one spelling or another.
+func perhapsRemote(w definition.Word) bool { return strings.ContainsAny(w.Text, ":$") }
 
 // embeddable says whether a word means the same in a USER as in an ADD.
 func embeddable(text string) error {

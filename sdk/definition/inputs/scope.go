@@ -62,7 +62,7 @@ func (s *scope) related(w definition.Word, among []*definition.Instruction) []fi
 	wanted := s.variables(w)
 	var related []finding.Related
 	for _, in := range slices.Backward(among) {
-		for i, p := range in.Pairs() {
+		for i, p := range slices.Backward(in.Pairs()) {
 			if !wanted[p.Name.Text] {
 				continue
 			}
