@@ -34,6 +34,8 @@ type (
 	Spec = stage.Spec
 	// Mount is one mount of a container.
 	Mount = stage.Mount
+	// File is a file that a container begins with.
+	File = stage.File
 	// Process says what one process of a container is.
 	Process = stage.Process
 	// Rlimit is one resource limit of a process.
@@ -44,6 +46,8 @@ type (
 	Exit = stage.Exit
 	// ProcessInfo is a process as it is seen from outside.
 	ProcessInfo = stage.ProcessInfo
+	// Usage is what a container uses.
+	Usage = stage.Usage
 	// Socket is a listening socket.
 	Socket = stage.Socket
 	// Failure is an error from one of the helper processes. It unwraps to its errno.

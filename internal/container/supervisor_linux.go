@@ -26,6 +26,9 @@ type Options struct {
 	// UserNamespace puts the supervisor into a new user namespace in which this user is root, with mounts of its own.
 	// That is how a user without root's rights runs containers; Spec.Root must then be readable to this user.
 	UserNamespace bool
+	// OwnMounts gives the supervisor mounts of its own, which [Spec.Scratch] needs and a user namespace brings with it.
+	// What is mounted on the host later is then not seen by containers.
+	OwnMounts bool
 }
 
 // Supervisor runs containers. It is safe for concurrent use.
@@ -33,7 +36,7 @@ type Supervisor struct {
 	cmd        *exec.Cmd
 	conn       *stage.Conn
 	weaknesses []string
-	mapping    Mapping
+	single     bool
 	stderr     *tail
 	gone       chan struct{} // closed when the process ended
 
@@ -61,8 +64,12 @@ func NewSupervisor(ctx context.Context, options Options) (*Supervisor, error) {
 	s.cmd.ExtraFiles = []*os.File{theirs}
 	// A session of its own keeps Ctrl-C away from it: this process cleans up first.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWPID}
+	if options.UserNamespace || options.OwnMounts {
+		s.cmd.Args = append(s.cmd.Args, stage.OwnMounts)
+		s.cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWNS
+	}
 	if options.UserNamespace {
-		s.mapping, err = startInUserNamespace(ctx, s.cmd, UserNamespaceOptions{})
+		s.single, err = StartInUserNamespace(ctx, s.cmd)
 	} else if err = s.cmd.Start(); errors.Is(err, unix.EPERM) {
 		err = fmt.Errorf("%w: this process may not make namespaces (%w): run it as root, or as an ordinary user where user namespaces are allowed", ErrUnavailable, err)
 	}
@@ -86,6 +93,9 @@ func NewSupervisor(ctx context.Context, options Options) (*Supervisor, error) {
 	if err != nil {
 		_ = s.conn.Close()
 		<-s.gone
+		if options.UserNamespace {
+			err = explainUserNamespace(err)
+		}
 		return nil, s.explain(err)
 	}
 	s.weaknesses = hello.Weaknesses
@@ -96,8 +106,8 @@ func NewSupervisor(ctx context.Context, options Options) (*Supervisor, error) {
 // Weaknesses are the limits that cannot be held on this machine, a sentence each.
 func (s *Supervisor) Weaknesses() []string { return slices.Clone(s.weaknesses) }
 
-// Mapping says which ids containers can have.
-func (s *Supervisor) Mapping() Mapping { return s.mapping }
+// SingleID says whether the supervisor is in a user namespace of its own that has one id only; see [Spec.MapUser].
+func (s *Supervisor) SingleID() bool { return s.single }
 
 // Close kills all containers, removes every trace of them and ends the supervisor.
 func (s *Supervisor) Close() error {
@@ -169,7 +179,7 @@ func (s *Supervisor) call(ctx context.Context, q stage.Request, files ...*os.Fil
 
 // explain adds what the supervisor printed before it ended, which is a panic if anything.
 func (s *Supervisor) explain(err error) error {
-	if text := s.stderr.String(); text != "" {
+	if text := s.stderr.String(); text != "" && !errors.Is(err, ErrUnavailable) {
 		return fmt.Errorf("the container supervisor ended: %s", text)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) {
@@ -256,6 +266,28 @@ func terminal(files []*os.File) (*os.File, error) {
 func IsExec(err error) bool {
 	var f *Failure
 	return errors.As(err, &f) && strings.HasPrefix(f.Op, stage.ExecOp)
+}
+
+// Restart starts the container's program again after its first process ended: on the same scratch layer and at the same
+// address, with new tmpfs mounts.
+func (c *Container) Restart(ctx context.Context, stdio Stdio) error {
+	files, done, err := stdio.files()
+	if err != nil {
+		return err
+	}
+	defer done()
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpRestart, Container: c.id}, files...)
+	if err != nil {
+		return err
+	}
+	c.Terminal, err = terminal(a.files)
+	return err
+}
+
+// Usage measures what the container uses at present.
+func (c *Container) Usage(ctx context.Context) (Usage, error) {
+	a, err := c.s.call(ctx, stage.Request{Op: stage.OpUsage, Container: c.id})
+	return a.Usage, err
 }
 
 // ID is the spec's.

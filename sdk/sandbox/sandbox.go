@@ -37,6 +37,13 @@ type PlatformRuntime interface {
 	CanRun(ctx context.Context, platform string) error
 }
 
+// WeakRuntime is an optional interface of a [Runtime] that may not be able to keep all that this package promises on the
+// machine that it runs on.
+type WeakRuntime interface {
+	// Weaknesses are what it does not keep here, a sentence each, for results to say. None is the normal case.
+	Weaknesses() []string
+}
+
 // Spec says what to start. Image and Platform are required.
 type Spec struct {
 	// Image is the image, one platform's manifest. Its digest identifies it in results.
@@ -109,7 +116,7 @@ type Instance interface {
 	Dial(ctx context.Context, network string, port int) (net.Conn, error)
 	// Logs is stdout and stderr so far, up to Limits.Output.
 	Logs(ctx context.Context) (Logs, error)
-	// Wait waits until the main process ends.
+	// Wait waits until the main process ends. Logs are complete when it returns.
 	Wait(ctx context.Context) (Exit, error)
 	// Close kills what still runs and removes every trace. It may be called more than once.
 	Close(ctx context.Context) error

@@ -102,23 +102,70 @@ func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 // weight turns v1 shares (2-262144) into a v2 weight (1-10000), as runc does.
 func weight(shares uint64) int64 { return int64(1 + (max(shares, 2)-2)*9999/262142) }
 
+// number reads a file with one number in it.
+func (g ControlGroup) number(file string) (int64, error) {
+	data, err := os.ReadFile(filepath.Join(g.Dir, file))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(data)), 10, 64)
+}
+
+// statistic reads a line "key number" of a file.
+func (g ControlGroup) statistic(file, key string) (int64, error) {
+	data, err := os.ReadFile(filepath.Join(g.Dir, file))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), key+" "); ok {
+			return strconv.ParseInt(value, 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s", filepath.Join(g.Dir, file), key)
+}
+
+// memory is what the group uses without the page cache, which the kernel takes back when it is needed.
+func (g ControlGroup) memory() (int64, error) {
+	file, prefix := "memory.usage_in_bytes", "total_"
+	if g.Unified {
+		file, prefix = "memory.current", ""
+	}
+	used, err := g.number(file)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range []string{"active_file", "inactive_file"} {
+		cache, err := g.statistic("memory.stat", prefix+key)
+		if err != nil {
+			return 0, err
+		}
+		used -= cache
+	}
+	return max(used, 0), nil
+}
+
+// cpu is the time that the group's processes have run.
+func (g ControlGroup) cpu() (time.Duration, error) {
+	if g.Unified {
+		n, err := g.statistic("cpu.stat", "usage_usec")
+		return time.Duration(n) * time.Microsecond, err
+	}
+	n, err := g.number("cpuacct.usage")
+	return time.Duration(n), err
+}
+
 // oomKills counts the processes that the memory limit killed.
 func (g ControlGroup) oomKills() int {
 	file := "memory.oom_control"
 	if g.Unified {
 		file = "memory.events"
 	}
-	data, err := os.ReadFile(filepath.Join(g.Dir, file))
-	if err != nil {
+	n, err := g.statistic(file, "oom_kill")
+	if err != nil { // a kernel that does not count them
 		return 0
 	}
-	for line := range strings.Lines(string(data)) {
-		if count, ok := strings.CutPrefix(strings.TrimSpace(line), "oom_kill "); ok {
-			n, _ := strconv.Atoi(count)
-			return n
-		}
-	}
-	return 0
+	return int(n)
 }
 
 // remove removes the group and those below it, whose processes are dead but may need a moment to leave.

@@ -175,7 +175,7 @@ func findHierarchies(own, mounts string) []ControlGroup {
 				if !wanted || !strings.Contains(","+kind[2]+",", ","+first+",") {
 					continue
 				}
-				if dir, ok := below(point, root, path); ok && first != "cpuacct" {
+				if dir, ok := below(point, root, path); ok {
 					found = append(found, ControlGroup{Controllers: controllers, Dir: dir})
 				}
 			}

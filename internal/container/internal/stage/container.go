@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,16 +18,17 @@ import (
 
 // container is a container of the supervisor.
 type container struct {
-	spec       *Spec
-	groups     []ControlGroup
-	namespaces []*os.File // as namespaceNames
-	address    string     // in the private network, without the mask
+	spec    *Spec
+	groups  []ControlGroup
+	scratch string     // where its scratch layer is mounted, "" for none
+	address netip.Addr // in the private network
 
-	mu        sync.Mutex
-	processes []*process // the first is PID 1
-	removing  bool
-	started   chan struct{} // closed when start returns
-	removed   chan struct{} // closed when remove has done its work
+	launching  sync.Mutex // held while a first process is started
+	mu         sync.Mutex
+	namespaces []*os.File // as namespaceNames
+	processes  []*process // the first is PID 1
+	removing   bool
+	removed    chan struct{} // closed when remove has done its work
 }
 
 // process is one process that the supervisor started.
@@ -38,10 +40,10 @@ type process struct {
 }
 
 func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err error) {
-	if len(stdio) != 3 {
-		return nil, fmt.Errorf("start takes 3 files, got %d", len(stdio))
+	if len(spec.Process.Args) == 0 {
+		return nil, &Failure{Op: "start " + spec.ID, Text: "the process has no arguments"}
 	}
-	c := &container{spec: spec, started: make(chan struct{}), removed: make(chan struct{})}
+	c := &container{spec: spec, removed: make(chan struct{})}
 	s.mu.Lock()
 	if s.containers[spec.ID] != nil {
 		s.mu.Unlock()
@@ -50,25 +52,49 @@ func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err e
 	s.containers[spec.ID] = c
 	s.mu.Unlock()
 	defer func() {
-		close(c.started)
 		if err != nil {
 			err = errors.Join(err, s.remove(c))
 		}
 	}()
+	c.launching.Lock()
+	defer c.launching.Unlock()
 	if c.groups, err = s.groups.container(spec); err != nil {
 		return nil, err
 	}
 	spec.Process.Rlimits = append(spec.Process.Rlimits, s.groups.rlimits(spec.Resources)...)
+	if spec.Scratch > 0 {
+		if c.scratch, err = s.mountScratch(spec); err != nil {
+			return nil, err
+		}
+	}
+	return s.launch(c, stdio)
+}
 
+// restart starts the first process again, on the same scratch layer and at the same address.
+func (s *supervisor) restart(c *container, stdio []*os.File) ([]*os.File, error) {
+	c.launching.Lock()
+	defer c.launching.Unlock()
+	if c.running() == nil {
+		return nil, &Failure{Op: "restart " + c.spec.ID, Errno: syscall.EBUSY}
+	}
+	c.mu.Lock()
+	CloseAll(c.namespaces)
+	c.namespaces, c.processes = nil, nil
+	c.mu.Unlock()
+	return s.launch(c, stdio)
+}
+
+// launch starts the first process.
+func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) {
+	spec := c.spec
 	flags := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
 	if !spec.HostNetwork {
 		flags |= unix.CLONE_NEWNET
 	}
 	attributes := &syscall.SysProcAttr{Setsid: true, Cloneflags: flags}
-	if spec.MapUser != 0 || spec.MapGroup != 0 {
+	if spec.mapped() {
 		attributes.Cloneflags |= unix.CLONE_NEWUSER
-		attributes.UidMappings = []syscall.SysProcIDMap{{ContainerID: spec.MapUser, HostID: 0, Size: 1}}
-		attributes.GidMappings = []syscall.SysProcIDMap{{ContainerID: spec.MapGroup, HostID: 0, Size: 1}}
+		attributes.AmbientCaps = allCapabilities() // or it would lose them, not being root there, when it is executed
 	}
 	h, err := s.helper(InitName, stdio, attributes)
 	if err != nil {
@@ -76,28 +102,37 @@ func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err e
 	}
 	defer h.conn.Close()
 	p := &process{pid: h.cmd.Process.Pid, kill: h.signal, done: make(chan struct{})}
-	c.mu.Lock()
-	c.processes = append(c.processes, p)
-	c.mu.Unlock()
+	before := c.oomKills()
 	s.jobs.Go(func() {
 		_ = h.cmd.Wait()
-		p.exit = c.exitOf(h.cmd.ProcessState.Sys().(syscall.WaitStatus), 0)
+		p.exit = c.exitOf(h.cmd.ProcessState.Sys().(syscall.WaitStatus), before)
 		close(p.done)
 	})
-
+	c.mu.Lock()
+	c.processes = append(c.processes, p)
+	if c.removing {
+		_ = p.kill(syscall.SIGKILL)
+	}
+	c.mu.Unlock()
+	if spec.mapped() {
+		if err := writeMaps(p.pid, spec.MapUser, spec.MapGroup); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.admit(p.pid); err != nil {
 		return nil, err
 	}
 	if err := h.conn.Send(struct{}{}); err != nil {
 		return nil, h.ended(err)
 	}
-	m, files, err := h.receive()
-	c.namespaces = files
+	_, files, err := h.receive()
 	if err != nil {
 		return nil, err
 	}
-	_ = m
-	message := initMessage{Spec: spec, Groups: c.groups}
+	c.mu.Lock()
+	c.namespaces = files
+	c.mu.Unlock()
+	message := initMessage{Spec: spec, Groups: c.groups, Scratch: c.scratch}
 	if spec.Network != "" {
 		if message.Address, message.Hosts, err = s.join(c); err != nil {
 			return nil, err
@@ -107,6 +142,23 @@ func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err e
 		return nil, h.ended(err)
 	}
 	return h.started()
+}
+
+// mountScratch makes the place for a scratch layer, in memory. Its pages count for the container, which writes them.
+func (s *supervisor) mountScratch(spec *Spec) (string, error) {
+	if !s.own {
+		return "", &Failure{Op: "make a scratch layer", Text: "it needs a supervisor with mounts of its own"}
+	}
+	dir, err := s.tempDir()
+	if err != nil {
+		return "", err
+	}
+	scratch, err := os.MkdirTemp(dir, "scratch-")
+	if err != nil {
+		return "", err
+	}
+	size := fmt.Sprintf("mode=755,size=%d", spec.Scratch)
+	return scratch, failureOrNil("make a scratch layer", mount("tmpfs", scratch, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, size))
 }
 
 // admit puts a process into the container's control groups.
@@ -141,10 +193,10 @@ func (c *container) exitOf(status syscall.WaitStatus, before int) Exit {
 }
 
 func (s *supervisor) exec(c *container, p *Process, stdio []*os.File) (int, []*os.File, error) {
-	if len(stdio) != 3 {
-		return 0, nil, fmt.Errorf("exec takes 3 files, got %d", len(stdio))
+	if len(p.Args) == 0 {
+		return 0, nil, &Failure{Op: "exec in " + c.spec.ID, Text: "the process has no arguments"}
 	}
-	if c.spec.MapUser != 0 || c.spec.MapGroup != 0 {
+	if c.spec.mapped() {
 		return 0, nil, &Failure{Op: ExecOp + p.Args[0], Text: "a container with a user other than root needs more than the one id that this user has; " +
 			"ranges in /etc/subuid and /etc/subgid, with newuidmap and newgidmap, give it more"}
 	}
@@ -161,14 +213,14 @@ func (s *supervisor) exec(c *container, p *Process, stdio []*os.File) (int, []*o
 		return 0, nil, err
 	}
 	c.mu.Lock()
-	removing := c.removing
+	removing, namespaces := c.removing, c.namespaces
 	c.mu.Unlock()
 	if removing {
 		_ = h.signal(syscall.SIGKILL)
 		_ = h.cmd.Wait()
 		return 0, nil, syscall.ESRCH
 	}
-	err = h.conn.Send(p, c.namespaces...)
+	err = h.conn.Send(p, namespaces...)
 	var sent []*os.File
 	var m stageMessage
 	for err == nil && !m.Ready {
@@ -259,13 +311,18 @@ func (s *supervisor) remove(c *container) error {
 	}
 	defer close(c.removed)
 	c.killAll() // so that a start under way gives up
-	<-c.started
+	c.launching.Lock()
+	defer c.launching.Unlock()
 	for _, p := range c.killAll() {
 		<-p.done
 	}
 	s.leave(c)
 	CloseAll(c.namespaces)
 	var err error
+	if c.scratch != "" {
+		err = failureOrNil("unmount a scratch layer", unix.Unmount(c.scratch, unix.MNT_DETACH))
+		err = errors.Join(err, os.Remove(c.scratch))
+	}
 	for _, g := range c.groups {
 		err = errors.Join(err, g.remove())
 	}
@@ -292,6 +349,9 @@ type helper struct {
 }
 
 func (s *supervisor) helper(name string, stdio []*os.File, attributes *syscall.SysProcAttr) (*helper, error) {
+	if len(stdio) != 3 {
+		return nil, fmt.Errorf("%s takes 3 files, got %d", name, len(stdio))
+	}
 	ours, theirs, err := SocketPair()
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ func init() {
 	reexec.Hook(InitName, initMain)
 	reexec.Hook(EnterName, enterMain)
 	reexec.Hook(SupervisorName, supervisorMain)
+	reexec.Hook(MappedName, mappedMain)
 }
 
 // syncFD is the helper's end of the socket to whoever started it.
@@ -77,7 +78,7 @@ func becomeContainer(sync *Conn) error {
 	if err := unix.Sethostname([]byte(hostname)); err != nil {
 		return failure("set the host name "+hostname, err)
 	}
-	if err := enterRoot(spec, m.Hosts, m.Groups); err != nil {
+	if err := enterRoot(&m); err != nil {
 		return err
 	}
 	p := &spec.Process
@@ -124,6 +125,7 @@ type initMessage struct {
 	Address string         // in the private network, "10.86.0.2/16"
 	Hosts   string         // host path of the network's hosts file
 	Groups  []ControlGroup // to show in /sys/fs/cgroup
+	Scratch string         // host path of the memory for the scratch layer
 }
 
 // namespaceNames are the namespaces of a container that others may enter, in the order of entering.

@@ -25,13 +25,13 @@ import (
 // what cannot be turned against it.
 func (c *container) within(f func() error) error {
 	c.mu.Lock()
-	alive := len(c.processes) > 0 && !c.removing
+	namespaces := c.namespaces
 	c.mu.Unlock()
-	if !alive || len(c.namespaces) == 0 {
+	if len(namespaces) == 0 {
 		return syscall.ESRCH
 	}
 	names := namespaceNames()
-	return within([]*os.File{c.namespaces[slices.Index(names, "net")], c.namespaces[slices.Index(names, "mnt")]}, f)
+	return within([]*os.File{namespaces[slices.Index(names, "net")], namespaces[slices.Index(names, "mnt")]}, f)
 }
 
 func (c *container) running() error {
@@ -53,8 +53,8 @@ func (c *container) dial(network string, port int, timeout time.Duration) (f *os
 		return nil, err
 	}
 	hosts := []string{"127.0.0.1", "::1"}
-	if c.address != "" {
-		hosts = append(hosts, c.address)
+	if c.address.IsValid() {
+		hosts = append(hosts, c.address.String())
 	}
 	err = c.within(func() error {
 		var first error
@@ -185,6 +185,34 @@ func readProcess(pid int) (ProcessInfo, error) {
 		p.Args = strings.Split(command, "\x00")
 	}
 	return p, nil
+}
+
+// usage reads the container's control groups.
+func (c *container) usage() (u Usage, err error) {
+	if err := c.running(); err != nil {
+		return u, err
+	}
+	for _, need := range []struct {
+		controllers string
+		read        func(ControlGroup) error
+	}{
+		{"memory", func(g ControlGroup) (err error) { u.Memory, err = g.memory(); return err }},
+		{"pids", func(g ControlGroup) (err error) {
+			n, err := g.number("pids.current")
+			u.PIDs = int(n)
+			return err
+		}},
+		{"cpuacct", func(g ControlGroup) (err error) { u.CPU, err = g.cpu(); return err }},
+	} {
+		i := slices.IndexFunc(c.groups, func(g ControlGroup) bool { return g.Unified || g.has(need.controllers) })
+		if i < 0 {
+			return u, &Failure{Op: "measure " + c.spec.ID, Text: "there is no control group with the " + need.controllers + " controller", Errno: syscall.ENOTSUP}
+		}
+		if err := need.read(c.groups[i]); err != nil {
+			return u, failure("measure "+c.spec.ID, err)
+		}
+	}
+	return u, nil
 }
 
 // listening reads the sockets of the container's network namespace.

@@ -40,13 +40,15 @@ func (s *supervisor) join(c *container) (address, hosts string, err error) {
 		s.networks[c.spec.Network] = n
 	}
 	for _, m := range n.members {
-		if m.spec.Hostname == c.spec.Hostname {
+		if m != c && m.spec.Hostname == c.spec.Hostname {
 			return "", "", &Failure{Op: "join network " + c.spec.Network, Text: "it already has a container named " + c.spec.Hostname}
 		}
 	}
-	n.last = n.last.Next()
-	port := fmt.Sprintf("v%d", n.last.As4()[2])
-	port = fmt.Sprintf("%s.%d", port, n.last.As4()[3])
+	if !c.address.IsValid() { // after a restart it keeps the one that it had
+		n.last = n.last.Next()
+		c.address = n.last
+	}
+	port := fmt.Sprintf("v%d.%d", c.address.As4()[2], c.address.As4()[3])
 	mine := c.namespaces[slices.Index(namespaceNames(), "net")]
 	err = within([]*os.File{n.namespace}, func() error {
 		if err := addVeth(port, "eth0", mine); err != nil {
@@ -57,15 +59,16 @@ func (s *supervisor) join(c *container) (address, hosts string, err error) {
 		}
 		return setUp(port)
 	})
-	n.members = append(n.members, c) // also after an error: leave takes it out and cleans up
+	if !slices.Contains(n.members, c) { // also after an error: leave takes it out and cleans up
+		n.members = append(n.members, c)
+	}
 	if err != nil {
 		return "", "", err
 	}
-	c.address = n.last.String()
 	if err := n.writeHosts(); err != nil {
 		return "", "", failure("write the hosts file", err)
 	}
-	return netip.PrefixFrom(n.last, prefix).String(), n.hosts, nil
+	return netip.PrefixFrom(c.address, prefix).String(), n.hosts, nil
 }
 
 // leave takes a container out of its network; the last one takes the network with it.
@@ -87,7 +90,7 @@ func (s *supervisor) leave(c *container) {
 }
 
 func (s *supervisor) newNetwork() (*network, error) {
-	dir, err := s.tempDir()
+	dir, err := s.lockedTempDir()
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +129,7 @@ func (n *network) writeHosts() error {
 	var b strings.Builder
 	b.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
 	for _, m := range n.members {
-		if m.address != "" {
-			fmt.Fprintf(&b, "%s\t%s\n", m.address, m.spec.Hostname)
-		}
+		fmt.Fprintf(&b, "%s\t%s\n", m.address, m.spec.Hostname)
 	}
 	return os.WriteFile(n.hosts, []byte(b.String()), 0o644)
 }

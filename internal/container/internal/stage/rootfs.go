@@ -17,15 +17,16 @@ import (
 // The new root becomes "/" first and is furnished then, with the old root still attached but out of reach of any path:
 // so a link in the image leads into the image, whatever it says. What comes from the host is opened beforehand and
 // mounted by its file descriptor.
-func enterRoot(spec *Spec, hosts string, groups []ControlGroup) error {
+func enterRoot(m *initMessage) error {
+	spec := m.Spec
 	if err := mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return failure("make mounts private", err)
 	}
-	outside, err := openOutside(spec, hosts)
+	outside, err := openOutside(spec, m.Hosts)
 	if err != nil {
 		return err
 	}
-	root, err := mountRoot(spec)
+	root, err := mountRoot(spec, m.Scratch)
 	if err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func enterRoot(spec *Spec, hosts string, groups []ControlGroup) error {
 	if err := pivot(root); err != nil {
 		return failure("make "+spec.Root+" the root", err)
 	}
-	if err := furnish(spec, outside, groups); err != nil {
+	if err := furnish(spec, outside, m.Groups); err != nil {
 		return err
 	}
 	if err := unix.Fchdir(int(old.Fd())); err != nil {
@@ -108,33 +109,33 @@ func (o *outside) close() {
 }
 
 // mountRoot makes the root a mount point and returns its path.
-func mountRoot(spec *Spec) (string, error) {
-	if spec.Scratch == 0 {
+func mountRoot(spec *Spec, scratch string) (string, error) {
+	if scratch == "" {
 		if err := mount(spec.Root, spec.Root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 			return "", failure("mount "+spec.Root, err)
 		}
 		return spec.Root, failureOrNil("mount "+spec.Root, guard(spec, spec.Root))
 	}
-	lower, err := openPath(spec.Root)
+	lower, err := os.Stat(spec.Root)
 	if err != nil {
 		return "", failure("open "+spec.Root, err)
 	}
-	defer lower.Close()
-	size := fmt.Sprintf("mode=755,size=%d", spec.Scratch)
-	if err := mount("tmpfs", spec.Root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, size); err != nil {
-		return "", failure("mount a tmpfs on "+spec.Root, err)
-	}
-	root := path.Join(spec.Root, "root")
+	root := path.Join(scratch, "root")
 	for _, dir := range []string{"upper", "work", "root"} {
-		if err := os.Mkdir(path.Join(spec.Root, dir), 0o755); err != nil {
+		if err := os.Mkdir(path.Join(scratch, dir), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return "", failure("prepare the scratch layer", err)
 		}
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(lower.Fd()), &st); err == nil { // the upper directory's mode is that of "/"
-		_ = os.Chmod(path.Join(spec.Root, "upper"), os.FileMode(st.Mode&0o7777))
+	if err := os.Chmod(path.Join(scratch, "upper"), lower.Mode()); err != nil { // that of "/"
+		return "", failure("prepare the scratch layer", err)
 	}
-	options := fmt.Sprintf("lowerdir=/proc/self/fd/%d,upperdir=%s/upper,workdir=%s/work", lower.Fd(), spec.Root, spec.Root)
+	// The lower directory is given by descriptor, because a path may contain what separates options.
+	dir, err := openPath(spec.Root)
+	if err != nil {
+		return "", failure("open "+spec.Root, err)
+	}
+	defer dir.Close()
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", fdPath(dir), scratch, scratch)
 	err = mount("overlay", root, "overlay", unix.MS_NODEV, options+",userxattr")
 	if errors.Is(err, unix.EINVAL) { // only kernels that allow overlays in a user namespace know userxattr
 		err = mount("overlay", root, "overlay", unix.MS_NODEV, options)
@@ -200,10 +201,42 @@ func furnish(spec *Spec, o *outside, groups []ControlGroup) error {
 			return err
 		}
 	}
+	for _, file := range spec.Files {
+		if err := writeFile(file); err != nil {
+			return failure("write "+file.Path, err)
+		}
+	}
+	if spec.Scratch > 0 && spec.Process.Dir != "" { // as Docker makes the working directory
+		dir, err := makeDirs(spec.Process.Dir)
+		if err != nil {
+			return failure("make the working directory "+spec.Process.Dir, err)
+		}
+		_ = dir.Close()
+	}
 	if spec.Privileged {
 		return nil
 	}
 	return maskProc(proc, null)
+}
+
+// writeFile makes a file with its parents, in place of what is there.
+func writeFile(file File) error {
+	parent, err := makeDirs(path.Dir(path.Clean("/" + file.Path)))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	name := path.Base(file.Path)
+	if err := unix.Unlinkat(int(parent.Fd()), name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	fd, err := unix.Openat(int(parent.Fd()), name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, file.Mode)
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), file.Path)
+	_, err = f.Write(file.Data)
+	return errors.Join(err, f.Chmod(os.FileMode(file.Mode)), f.Close())
 }
 
 // mountOne makes one of the spec's mounts.

@@ -17,8 +17,11 @@ type Spec struct {
 	Root string
 	// ReadonlyRoot makes "/" read-only; mounts on it are not affected.
 	ReadonlyRoot bool
-	// Scratch lays a writable layer in memory over Root, of at most so many bytes. Root itself stays as it is.
+	// Scratch lays a writable layer in memory over Root, of at most so many bytes, which lives as long as the container.
+	// Root itself stays as it is. It needs a supervisor with mounts of its own.
 	Scratch int64
+	// Files are written after the mounts are made, into them or into the Scratch layer.
+	Files []File
 	// Mounts are made in order, after /proc, /dev and /sys. Missing targets are created in Root.
 	Mounts []Mount
 	// Hostname in the container's own UTS namespace. Default: the ID.
@@ -46,6 +49,13 @@ type Mount struct {
 	Subpath string
 	// Options of mount(8): "ro", "rbind", "noexec", "nosuid", "nodev"; others are passed to the file system.
 	Options []string
+}
+
+// File is a small regular file of root's.
+type File struct {
+	Path string
+	Mode uint32
+	Data []byte
 }
 
 // Process is one process of a container.
@@ -92,6 +102,13 @@ type Exit struct {
 	Code   int            // 128+Signal when a signal killed it
 	Signal syscall.Signal // 0 when it exited by itself
 	OOM    bool           // the memory limit killed it or one of its children
+}
+
+// Usage is what all processes of a container use. Memory is in bytes, without the page cache.
+type Usage struct {
+	Memory int64
+	PIDs   int
+	CPU    time.Duration // since the container was made
 }
 
 // ProcessInfo is a process as seen from outside. PID and Parent are those inside the container.
@@ -142,7 +159,11 @@ const (
 	SupervisorName = "plimsoll-supervisor"
 	InitName       = "plimsoll-init"
 	EnterName      = "plimsoll-enter"
+	MappedName     = "plimsoll-mapped"
 )
+
+// OwnMounts is the argument of a supervisor that was started with mounts of its own.
+const OwnMounts = "own-mounts"
 
 // Request is what a client asks of the supervisor. Each gets one [Response].
 type Request struct {
@@ -162,6 +183,7 @@ type Request struct {
 // The operations of the supervisor.
 const (
 	OpStart     = "start"     // 3 files: stdin, stdout, stderr
+	OpRestart   = "restart"   // likewise; the first process must have ended
 	OpExec      = "exec"      // likewise; answers the process's number
 	OpWait      = "wait"      // answers when the process ended
 	OpSignal    = "signal"    //
@@ -169,6 +191,7 @@ const (
 	OpOpen      = "open"      // answers with 1 file
 	OpProcesses = "processes" //
 	OpListening = "listening" //
+	OpUsage     = "usage"     //
 	OpRemove    = "remove"    // answers when nothing of the container is left
 )
 
@@ -180,5 +203,6 @@ type Response struct {
 	Exit       Exit
 	Processes  []ProcessInfo
 	Sockets    []Socket
+	Usage      Usage
 	Weaknesses []string // only in the first message, with ID 0
 }

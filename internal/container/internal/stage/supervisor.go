@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -21,7 +22,8 @@ type supervisor struct {
 	client *Conn
 	exe    *os.File // this program, in a way that a container cannot write to
 	groups *groupTree
-	dir    string // for hosts files; "" until the first
+	own    bool   // it has mounts of its own
+	dir    string // for hosts files and scratch layers; "" until the first
 
 	mu         sync.Mutex
 	containers map[string]*container
@@ -47,6 +49,12 @@ func supervisorMain() {
 
 func (s *supervisor) prepare() error {
 	unix.Umask(0o022)
+	if s.own = slices.Contains(os.Args, OwnMounts); s.own {
+		// The first use of the rights that a user namespace should give: some systems let it be made but give none.
+		if err := mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return failure("make mounts private", err)
+		}
+	}
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
@@ -95,6 +103,8 @@ func (s *supervisor) answer(q *Request, files []*os.File, a *Response) ([]*os.Fi
 		return nil, &Failure{Op: q.Op + " " + q.Container, Errno: syscall.ESRCH}
 	}
 	switch q.Op {
+	case OpRestart:
+		return s.restart(c, files)
 	case OpExec:
 		number, sent, err := s.exec(c, q.Exec, files)
 		a.Process = number
@@ -116,6 +126,10 @@ func (s *supervisor) answer(q *Request, files []*os.File, a *Response) ([]*os.Fi
 	case OpListening:
 		var err error
 		a.Sockets, err = c.listening()
+		return nil, err
+	case OpUsage:
+		var err error
+		a.Usage, err = c.usage()
 		return nil, err
 	case OpRemove:
 		return nil, s.remove(c)
@@ -187,6 +201,12 @@ func sealedExecutable() (*os.File, error) {
 
 // tempDir is the supervisor's own directory for files that containers see.
 func (s *supervisor) tempDir() (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lockedTempDir()
+}
+
+func (s *supervisor) lockedTempDir() (string, error) {
 	if s.dir == "" {
 		dir, err := os.MkdirTemp("", "plimsoll-supervisor-")
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 func main() {
@@ -24,7 +25,8 @@ func main() {
 		"serve": serve, "sleep": sleep, "stubborn": stubborn, "polite": polite, "exit": exit, "print": printBoth,
 		"flood": flood, "eat": eat, "bomb": bomb, "cat": cat, "write": write, "env": environment, "id": id, "echo": echo,
 		"attack": attack, "dial": dial, "list": list, "background": background, "hostname": hostname, "listen-udp": listenUDP,
-		"cwd": cwd,
+		"cwd": cwd, "stat": stat, "tty": tty, "zombie": zombie, "core-limit": coreLimit, "pid": pid, "getenv": getenv,
+		"print-many": printMany, "contains": contains, "fill": fill, "files": files,
 	}
 	run, ok := commands[os.Args[1]]
 	if !ok {
@@ -44,7 +46,8 @@ func check(err error) {
 	}
 }
 
-// serve answers HTTP on a port: / greets, /env?NAME tells a variable, /write?PATH writes a file.
+// serve answers HTTP on a port: / greets, /env?NAME tells a variable, /write?PATH writes a file,
+// /read?PATH reads it.
 func serve(args []string) {
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello from the probe") })
 	http.HandleFunc("/env", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.URL.RawQuery)) })
@@ -52,6 +55,14 @@ func serve(args []string) {
 		if err := os.WriteFile(r.URL.RawQuery, []byte("written\n"), 0o644); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 		}
+	})
+	http.HandleFunc("/read", func(w http.ResponseWriter, r *http.Request) {
+		data, err := os.ReadFile(r.URL.RawQuery)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_, _ = w.Write(data)
 	})
 	l, err := net.Listen("tcp", ":"+args[0])
 	check(err)
@@ -181,6 +192,86 @@ func cwd([]string) {
 	dir, err := os.Getwd()
 	check(err)
 	fmt.Println(dir)
+}
+
+// stat prints mode, owner and size of files.
+func stat(args []string) {
+	for _, name := range args {
+		info, err := os.Lstat(name)
+		check(err)
+		owner := info.Sys().(*syscall.Stat_t)
+		fmt.Println(name, info.Mode(), owner.Uid, owner.Gid, info.Size())
+	}
+}
+
+// tty says whether stdin is a terminal, and of what size.
+func tty([]string) {
+	var size [4]uint16
+	_, _, e := syscall.Syscall(syscall.SYS_IOCTL, 0, syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
+	if e != 0 {
+		fail(e.Error())
+	}
+	fmt.Println("terminal of", size[0], "rows and", size[1], "columns")
+}
+
+func pid([]string) { fmt.Println(os.Getpid()) }
+
+func getenv(args []string) {
+	for _, name := range args {
+		fmt.Println(os.Getenv(name))
+	}
+}
+
+// printMany writes so many bytes.
+func printMany(args []string) {
+	n, err := strconv.Atoi(args[0])
+	check(err)
+	fmt.Print(strings.Repeat("x", n))
+}
+
+// contains says whether a file contains a text.
+func contains(args []string) {
+	b, err := os.ReadFile(args[0])
+	check(err)
+	if !strings.Contains(string(b), args[1]) {
+		fail(string(b))
+	}
+	fmt.Println("yes")
+}
+
+// fill writes a file of so many bytes.
+func fill(args []string) {
+	n, err := strconv.Atoi(args[1])
+	check(err)
+	f, err := os.Create(args[0])
+	check(err)
+	for b := make([]byte, 1<<20); n > 0; n -= len(b) {
+		_, err := f.Write(b)
+		check(err)
+	}
+}
+
+// files prints where the process's file descriptors lead, but for those that Go opens itself.
+func files([]string) {
+	for fd := range 1000 {
+		target, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		if err == nil && !strings.HasPrefix(target, "anon_inode:") && !strings.HasPrefix(target, "/sys/fs/cgroup/") {
+			fmt.Println(fd, target[:strings.IndexByte(target+":", ':')])
+		}
+	}
+}
+
+func coreLimit([]string) {
+	var l syscall.Rlimit
+	check(syscall.Getrlimit(syscall.RLIMIT_CORE, &l))
+	fmt.Println(l.Cur, l.Max)
+}
+
+// zombie leaves a child unreaped.
+func zombie([]string) {
+	_, err := syscall.ForkExec("/proc/self/exe", []string{"probe", "exit", "0"}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}})
+	check(err)
+	sleep(nil)
 }
 
 // dial says what an HTTP server at an address answers.
