@@ -130,6 +130,8 @@ func (c *compiler) base(b *Base, owner string) {
 	if !b.named() && !c.anyOf(&b.Tags, &b.Versions, &b.Digests) {
 		c.report(b.Place, "a base has no tags, versions or digests; tags: [\"*\"] allows all tags")
 	}
+	notEmpty(c, &b.Kinds, "kinds")
+	notEmpty(c, &b.Platforms, "platforms")
 	if b.Owner = cmp.Or(b.Owner, owner); b.Owner == "" {
 		c.report(b.Place, "a base has no owner, neither its own nor the file's")
 	}
@@ -186,17 +188,19 @@ func (c *compiler) sourceRule(host, path *string, place finding.Place) {
 	}
 }
 
-// need reports a text that isn't there or is empty.
+// need reports a text that isn't there; one that is empty was reported before.
 func (c *compiler) need(ptr any, value string, place finding.Place, what, key string) bool {
-	if strings.TrimSpace(value) != "" {
-		return true
-	}
 	if !c.has(ptr) {
 		c.report(place, "%s has no %s", what, key)
-	} else if !c.reported(c.at(ptr, place)) {
-		c.report(c.at(ptr, place), "%s is empty", key)
 	}
-	return false
+	return strings.TrimSpace(value) != ""
+}
+
+// notEmpty reports a list without items: what it would mean can only be guessed.
+func notEmpty[T any](c *compiler, list *[]T, key string) {
+	if at := c.at(list, finding.Place{}); c.has(list) && len(*list) == 0 && !c.reported(at) {
+		c.report(at, "%s is an empty list", key)
+	}
 }
 
 // reported says whether a value was already found wrong, so that one mistake is told once.

@@ -18,6 +18,8 @@ func (c *compiler) selector(s *Selector, place finding.Place, what string) match
 // selection is what a selector says beside the repository.
 func (c *compiler) selection(s *Selector, place finding.Place) matcher {
 	m := matcher{}
+	notEmpty(c, &s.Tags, "tags")
+	notEmpty(c, &s.Digests, "digests")
 	for i, pattern := range s.Tags {
 		at := c.at(&s.Tags[i], place)
 		if c.pattern(&s.Tags[i], pattern, "tag") && (len(pattern) > 128 || strings.Trim(pattern, tagCharacters+`*?[]^\`) != "") {

@@ -40,7 +40,7 @@ func (d *decoder) decode(doc *Document) {
 	if at := invalidByte(d.src); at >= 0 {
 		line, _ := slices.BinarySearch(d.lines, at+1)
 		start := d.lines[line-1]
-		d.report(d.place(line, utf8.RuneCount(d.src[start:at])+1), "byte %#02x is not text; catalogs are UTF-8", d.src[at])
+		d.report(d.place(line, utf8.RuneCount(d.src[start:at])+1), "byte %#02x is not part of a text; catalogs are UTF-8 with line breaks LF or CRLF", d.src[at])
 		return
 	}
 	var root yaml.Node
@@ -51,11 +51,15 @@ func (d *decoder) decode(doc *Document) {
 	d.value(root.Content[0], reflect.ValueOf(doc).Elem(), "the catalog")
 }
 
-// invalidByte finds the first byte that no YAML text has, or -1.
+// invalidByte finds the first byte that no catalog has, or -1: what is no UTF-8, control characters, and line breaks that
+// YAML counts and editors do not.
 func invalidByte(src []byte) int {
 	for i := 0; i < len(src); {
 		r, n := utf8.DecodeRune(src[i:])
-		if r == utf8.RuneError && n == 1 || r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f {
+		switch {
+		case r == utf8.RuneError && n == 1, r < ' ' && r != '\n' && r != '\r' && r != '\t', r >= 0x7f && r < 0xa0, r == '\u2028', r == '\u2029':
+			return i
+		case r == '\r' && (i+1 == len(src) || src[i+1] != '\n'):
 			return i
 		}
 		i += n
@@ -111,7 +115,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, what string) {
 	switch {
 	case n.Kind == yaml.AliasNode:
 		problem = "is an alias; catalogs spell everything out"
-	case n.Style&yaml.TaggedStyle != 0:
+	case n.Style&yaml.TaggedStyle != 0 || !strings.HasPrefix(n.Tag, "!!"):
 		problem = "has the YAML tag " + n.Tag + "; catalogs use none"
 	case n.Tag == "!!null":
 		problem = "has no value"
@@ -145,6 +149,9 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, what string) {
 		if d.scalar(n, what, "!!str", "!!timestamp") {
 			v.SetString(n.Value)
 		}
+		if n.Kind == yaml.ScalarNode && strings.TrimSpace(n.Value) == "" && what != "suffix" && what != "prefix" {
+			d.report(at, "%s is empty", what)
+		}
 	case reflect.Bool:
 		if d.scalar(n, what, "!!bool") {
 			v.SetBool(strings.EqualFold(n.Value, "true"))
@@ -176,7 +183,7 @@ func (d *decoder) scalar(n *yaml.Node, what string, tags ...string) bool {
 	case slices.Contains(tags, n.Tag):
 		return true
 	case tags[0] == "!!str":
-		d.report(at, "%s: %s is read as %s; put it in quotes: %q", what, clip(n.Value), n.Tag[2:], clip(n.Value))
+		d.report(at, "%s: %s is read as %s; put it in quotes: %q", what, clip(n.Value), strings.TrimPrefix(n.Tag, "!!"), clip(n.Value))
 	default:
 		d.report(at, "%s: %q is not %s", what, clip(n.Value), map[string]string{"!!bool": "true or false", "!!int": "a whole number"}[tags[0]])
 	}

@@ -149,6 +149,9 @@ func (p *planner) image(ctx context.Context, in Input) (Decision, error) {
 		}
 		ref = moved.to
 	}
+	if in.Digest == "" && in.Reachable && ref == asked && v.denied == nil {
+		v.deny(RuleUnresolved, finding.Place{}, "", "%s %q has no digest: it was not found in its registry", what(in), ref.named())
+	}
 	if v.denied == nil {
 		if err := p.judge(ctx, in, ref, moved.security, v); err != nil {
 			return Decision{}, err

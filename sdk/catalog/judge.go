@@ -12,10 +12,6 @@ import (
 // judge asks bans and entries about one resolved image. security lets it be younger than its cool-down. What denies it
 // is in v afterwards.
 func (p *planner) judge(ctx context.Context, in Input, ref reference, security bool, v *verdict) error {
-	if ref.digest == "" && in.Reachable {
-		v.deny(RuleUnresolved, finding.Place{}, "", "%s %q has no digest: it was not found in its registry", what(in), ref.named())
-		return nil
-	}
 	if err := p.judgeBans(ctx, in, ref, v); err != nil || v.denied != nil {
 		return err
 	}

@@ -17,11 +17,14 @@ type location struct {
 
 var scpForm = regexp.MustCompile(`^(?:[A-Za-z0-9_.-]+@)?([A-Za-z0-9.-]+):([^/\\].*)$`)
 
+// ambiguous are the encoded forms of characters that structure a path.
+var ambiguous = regexp.MustCompile(`(?i)%(2f|5c|2e|25|00)`)
+
 // parseLocation reads a URL, git's "user@host:path" form or a local path. What one program could read as one place and
 // another as a second is refused: user names that look like hosts, encoded slashes, backslashes, "..".
 func parseLocation(s string) (location, error) {
 	if s == "" || strings.ContainsAny(s, "\\\x00\r\n\t ") {
-		return location{}, fmt.Errorf("%q is not a URL", clip(s))
+		return location{}, fmt.Errorf("%q is not a URL", clip(redact(s)))
 	}
 	if !strings.Contains(s, "://") {
 		if m := scpForm.FindStringSubmatch(s); m != nil {
@@ -44,8 +47,8 @@ func parseLocation(s string) (location, error) {
 	if u.User != nil && u.Scheme != "ssh" {
 		return location{}, errors.New("a URL with a user name or password in it; give credentials to the builder instead")
 	}
-	if u.Opaque != "" || u.RawPath != "" || strings.ContainsAny(u.Path, "\\%") {
-		return location{}, fmt.Errorf("%q: the path has encoded characters, which servers read in different ways", clip(redact(s)))
+	if u.Opaque != "" || ambiguous.MatchString(u.EscapedPath()) {
+		return location{}, fmt.Errorf("%q: the path has encoded slashes, dots or the like, which servers read in different ways", clip(redact(s)))
 	}
 	return newLocation(u.Scheme, u.Host, u.Path)
 }
