@@ -47,12 +47,13 @@ func Load(ctx context.Context, repository, ref string, opts LoadOptions) (*Defin
 func load(ctx context.Context, at location, ref string, opts LoadOptions) (*Definition, error) {
 	var (
 		repository *git.Repository
+		work       string
 		store      storer.EncodedObjectStorer
 		commit     *object.Commit
 		err        error
 	)
 	if at.local() {
-		if repository, commit, err = openLocal(at, ref); err == nil {
+		if repository, work, commit, err = openLocal(at, ref); err == nil {
 			store = repository.Storer
 		}
 	} else {
@@ -71,8 +72,8 @@ func load(ctx context.Context, at location, ref string, opts LoadOptions) (*Defi
 	}
 	committed := newGitFS(store, commit.TreeHash)
 	var files fs.FS = committed
-	if at.scheme == "" && (ref == "" || ref == "HEAD") {
-		if files, source.Dirty, err = localFiles(ctx, repository, committed, opts); err != nil {
+	if work != "" && at.scheme == "" && (ref == "" || ref == "HEAD") {
+		if files, source.Dirty, err = localFiles(ctx, repository, work, committed, opts); err != nil {
 			return nil, err
 		}
 	}

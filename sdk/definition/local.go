@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -13,36 +14,47 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/storer"
 )
 
-// openLocal opens a repository on this machine and finds the commit.
-func openLocal(at location, ref string) (*git.Repository, *object.Commit, error) {
-	if _, err := os.Stat(at.path); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrNoRepository, err)
+// openLocal opens a repository on this machine and finds the commit. Work is the work tree, "" for a bare one.
+func openLocal(at location, ref string) (repository *git.Repository, work string, commit *object.Commit, err error) {
+	switch info, err := os.Stat(at.path); {
+	case err != nil:
+		return nil, "", nil, fmt.Errorf("%w: %w", ErrNoRepository, err)
+	case !info.IsDir():
+		return nil, "", nil, fmt.Errorf("%w: it is a file", ErrNoRepository)
 	}
-	repository, err := git.PlainOpenWithOptions(at.path, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
-	if err != nil {
-		return nil, nil, openError(at.path, err)
+	if repository, work, err = openGit(at.path); err != nil {
+		return nil, "", nil, openError(at.path, err)
 	}
 	known, err := localRefs(repository)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	if len(known) == 0 {
-		return nil, nil, ErrEmptyRepository
+		return nil, "", nil, ErrEmptyRepository
 	}
-	commit, err := resolveRef(repository.Storer, known, ref)
-	return repository, commit, err
+	commit, err = resolveRef(repository.Storer, known, ref)
+	return repository, work, commit, err
 }
 
-// localFiles returns the files of a commit or, for a work tree that has changes and was allowed to, the work tree's.
-func localFiles(ctx context.Context, repository *git.Repository, commit *gitFS, opts LoadOptions) (files fs.FS, dirty bool, err error) {
-	checkout, err := repository.Worktree()
-	if errors.Is(err, git.ErrIsBareRepository) {
-		return commit, false, nil
+// openError tells a directory inside of a repository from one that has none.
+func openError(path string, err error) error {
+	if !errors.Is(err, git.ErrRepositoryNotExists) {
+		return fmt.Errorf("repository can't be read: %w", err)
 	}
-	if err != nil {
-		return nil, false, err
+	if path, err = filepath.Abs(path); err != nil {
+		return err
 	}
-	tree, err := newWorkTree(repository, checkout.Filesystem.Root(), commit, opts)
+	for outer := filepath.Dir(path); outer != path; path, outer = outer, filepath.Dir(outer) {
+		if _, work, err := openGit(outer); err == nil && work != "" {
+			return fmt.Errorf("%w: it lies inside of %s; load that, with Dir", ErrNoRepository, outer)
+		}
+	}
+	return ErrNoRepository
+}
+
+// localFiles returns the files of a commit or, of a work tree that has changes and was allowed to, the work tree's.
+func localFiles(ctx context.Context, repository *git.Repository, work string, commit *gitFS, opts LoadOptions) (files fs.FS, dirty bool, err error) {
+	tree, err := newWorkTree(repository, work, commit, opts)
 	if err != nil {
 		return nil, false, err
 	}
@@ -57,20 +69,6 @@ func localFiles(ctx context.Context, repository *git.Repository, commit *gitFS, 
 	default:
 		return tree.files, true, nil
 	}
-}
-
-// openError tells a directory inside of a repository from one that has none.
-func openError(path string, err error) error {
-	if !errors.Is(err, git.ErrRepositoryNotExists) {
-		return fmt.Errorf("%w: %w", ErrNoRepository, err)
-	}
-	outer, outerErr := git.PlainOpenWithOptions(path, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
-	if outerErr == nil {
-		if tree, err := outer.Worktree(); err == nil {
-			return fmt.Errorf("%w: it lies inside of %s; load that, with Dir", ErrNoRepository, tree.Filesystem.Root())
-		}
-	}
-	return ErrNoRepository
 }
 
 // localRefs lists the references, symbolic ones followed. One that leads nowhere, such as HEAD before the first commit,

@@ -69,10 +69,11 @@ func resolveRef(store storer.EncodedObjectStorer, known refs, ref string) (*obje
 		return nil
 	}
 	if isHex(ref) && len(ref) == 40 { // an id means itself, whatever somebody named a branch
-		if store.HasEncodedObject(plumbing.NewHash(ref)) == nil {
-			return peel(store, plumbing.NewHash(ref))
+		c, err := peel(store, plumbing.NewHash(ref))
+		if errors.Is(err, plumbing.ErrObjectNotFound) {
+			return nil, &RefError{Ref: ref, Known: known.known()}
 		}
-		return nil, &RefError{Ref: ref, Known: known.known()}
+		return c, err
 	}
 	for _, name := range known.find(ref) {
 		if err := add(name, known[name]); err != nil {
