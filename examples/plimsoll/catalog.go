@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+)
+
+func newCatalog(out *output) *cobra.Command {
+	cmd := &cobra.Command{Use: "catalog", Short: "Work with the catalog of base images"}
+	cmd.AddCommand(newCatalogCheck(out), newCatalogSchema())
+	return cmd
+}
+
+func newCatalogCheck(out *output) *cobra.Command {
+	var src source
+	var rep reporting
+	cmd := &cobra.Command{
+		Use:   "check CATALOG",
+		Short: "Check a catalog, and what it says to a definition",
+		Long: `Check that a catalog (a file, or all YAML files below a directory) is one, with the places of all problems.
+With --repo it also says what the catalog makes of a definition: which inputs are allowed, moved or refused, and why.`,
+		Example: `  plimsoll catalog check catalog.yaml
+  plimsoll catalog check catalog/ --repo . --dir services/pay
+  plimsoll catalog check catalog.yaml --repo . --format sarif > bases.sarif`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cat, err := loadCatalog(args[0])
+			if err != nil {
+				return err
+			}
+			if !cmd.Flags().Changed("repo") {
+				return out.answer(cmd, map[string]string{"catalog": args[0], "digest": cat.Digest()}, func(w io.Writer, style console.Style) error {
+					_, err := fmt.Fprintf(w, "%s: %s (%s)\n", args[0], style.Good("a catalog"), cat.Digest())
+					return err
+				})
+			}
+			return checkDefinition(cmd, out, &src, &rep, cat)
+		},
+	}
+	src.flags(cmd)
+	rep.flags(cmd)
+	return cmd
+}
+
+func checkDefinition(cmd *cobra.Command, out *output, src *source, rep *reporting, cat *catalog.Catalog) error {
+	def, err := src.definition(cmd.Context())
+	if err != nil {
+		return err
+	}
+	client := src.registry()
+	defer client.Close()
+	list, err := src.inputs(cmd.Context(), def, client)
+	if err != nil {
+		return err
+	}
+	plan, err := cat.Plan(cmd.Context(), catalog.Question{
+		Project: catalog.Project{Repository: def.Source.Repository, Directory: def.Source.Directory},
+		Inputs:  list,
+		At:      time.Now(),
+	}, client)
+	if err != nil {
+		return err
+	}
+	if rep.format == "text" && !out.json {
+		if err := printPlan(cmd, def, plan); err != nil {
+			return err
+		}
+	}
+	return rep.write(cmd, out, def, plan.Findings)
+}
+
+// printPlan shows the decisions, and as a patch what would be built instead of what the file says.
+func printPlan(cmd *cobra.Command, def *definition.Definition, plan *catalog.Plan) error {
+	w, style := cmd.OutOrStdout(), console.StyleFor(cmd.OutOrStdout())
+	var errs []error
+	say := func(format string, args ...any) {
+		_, err := fmt.Fprintf(w, format, args...)
+		errs = append(errs, err)
+	}
+	for _, d := range plan.Decisions {
+		mark, what := style.Good("allowed"), d.Effective
+		switch {
+		case !d.Allowed:
+			mark, what = style.Bad("refused"), d.Input.Ref
+		case d.Moved:
+			mark, what = style.Note("moved  "), d.Input.Ref+" -> "+d.Effective
+		}
+		say("%s %s: %s\n", mark, d.Input.Place, what)
+	}
+	src, err := plan.Rewrite(def.File.Src)
+	if err == nil {
+		say("%s", definition.Diff(def.File.Name, def.File.Src, src))
+	}
+	return errors.Join(errs...)
+}
+
+func newCatalogSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:     "schema",
+		Short:   "Print the JSON Schema of catalogs, for editors",
+		Example: "  plimsoll catalog schema > catalog.schema.json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(cmd.OutOrStdout(), catalog.Schema())
+			return err
+		},
+	}
+}

@@ -1,0 +1,84 @@
+// Command plimsoll is the command for operators and QA: thin subcommands over the SDK, no logic of its own.
+//
+// It exits with 0 when all is well, 1 when findings stop at the gate, 2 when it could not work.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/sdk/blackbox"
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRoot()
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(root.ErrOrStderr(), "%s %v\n", console.StyleFor(root.ErrOrStderr()).Bad("plimsoll:"), err)
+	return exitCode(err)
+}
+
+// exitCode tells an answer that stops at the gate (1) from a question that could not be answered (2).
+func exitCode(err error) int {
+	var gate *finding.GateError
+	var failed *blackbox.FailedError
+	var untested *blackbox.UntestedError
+	if errors.As(err, &gate) || errors.As(err, &failed) || errors.As(err, &untested) {
+		return 1
+	}
+	return 2
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "plimsoll",
+		Short: "Check, build and test container definitions as Ops wants it",
+		Long: `Check, build and test container definitions as Ops wants it.
+
+Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	out := &output{}
+	out.flags(root)
+	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out))
+	return root
+}
+
+// output is how answers are written.
+type output struct {
+	json, quiet bool
+}
+
+func (o *output) flags(cmd *cobra.Command) {
+	cmd.PersistentFlags().BoolVar(&o.json, "json", false, "write one JSON document to standard output")
+	cmd.PersistentFlags().BoolVarP(&o.quiet, "quiet", "q", false, "show no progress")
+}
+
+// progress shows progress on the error stream, where it can't get in the way of an answer.
+func (o *output) progress(cmd *cobra.Command) *console.Progress {
+	return console.NewProgress(cmd.ErrOrStderr(), o.quiet)
+}
+
+// answer writes a value as JSON, or lets text write it for people.
+func (o *output) answer(cmd *cobra.Command, value any, text func(io.Writer, console.Style) error) error {
+	if o.json {
+		return console.JSON(cmd.OutOrStdout(), value)
+	}
+	return text(cmd.OutOrStdout(), console.StyleFor(cmd.OutOrStdout()))
+}

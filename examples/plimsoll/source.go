@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/inputs"
+	"github.com/plimsoll-dev/plimsoll/sdk/registry"
+)
+
+// source is the definition that a subcommand works on.
+type source struct {
+	repo, ref  string
+	load       definition.LoadOptions
+	platforms  []string
+	args       map[string]string
+	target     string
+	plainHTTPs []string
+}
+
+func (s *source) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.repo, "repo", ".", "git repository, a path or a URL")
+	f.StringVar(&s.ref, "commit", "", "commit, branch or tag (default: HEAD)")
+	f.StringVar(&s.load.Dir, "dir", "", "directory of the definition in the repository (default: its root)")
+	f.StringVarP(&s.load.Dockerfile, "dockerfile", "f", "", "the definition's file (default: Dockerfile)")
+	f.BoolVar(&s.load.AllowDirty, "dirty", false, "read the work tree as it is, uncommitted changes and all")
+	s.buildFlags(cmd)
+}
+
+func (s *source) buildFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&s.platforms, "platform", nil, "target platforms, such as linux/amd64,linux/arm64 (default: this machine's)")
+	f.StringToStringVar(&s.args, "build-arg", nil, "build arguments, NAME=VALUE")
+	f.StringVar(&s.target, "target", "", "stage to build (default: the last one)")
+	f.StringSliceVar(&s.plainHTTPs, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
+}
+
+func (s *source) definition(ctx context.Context) (*definition.Definition, error) {
+	return definition.Load(ctx, s.repo, s.ref, s.load)
+}
+
+// registry is a client with the credentials of the Docker configuration.
+func (s *source) registry() *registry.Client {
+	insecure := map[string]bool{}
+	for _, host := range s.plainHTTPs {
+		insecure[host] = true
+	}
+	return registry.New(registry.Options{
+		Keychain: authn.DefaultKeychain,
+		Insecure: func(host string) bool { return insecure[host] },
+	})
+}
+
+func (s *source) inputs(ctx context.Context, def *definition.Definition, client *registry.Client) ([]catalog.Input, error) {
+	return inputs.List(ctx, def, inputs.Options{
+		Platforms: s.platforms, Args: s.args, Target: s.target, Resolver: client,
+	})
+}
+
+// loadCatalog reads a catalog from a file, or from all YAML files below a directory.
+func loadCatalog(path string) (*catalog.Catalog, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return catalog.LoadFS(os.DirFS(path), ".")
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Load(path, src)
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/internal/homes"
+	"github.com/plimsoll-dev/plimsoll/sdk/blackbox"
+	"github.com/plimsoll-dev/plimsoll/sdk/registry"
+)
+
+func newTest(out *output) *cobra.Command {
+	var src source
+	var eng engines
+	var features, tags string
+	cmd := &cobra.Command{
+		Use:   "test IMAGE",
+		Short: "Test an image with features in Gherkin",
+		Long: `Test an image from outside, with features that need no Go. IMAGE is a reference in a registry, or "oci:DIR" for an
+OCI layout. Every platform of an index is tested where it can run; the others are named.`,
+		Example: `  plimsoll test registry.example/team/app:1.2.3 --features features
+  plimsoll test oci:image --features features --json
+  plimsoll test registry.example/team/app@sha256:... --features hardening.feature --sandbox docker`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			state, err := eng.stateDir()
+			if err != nil {
+				return err
+			}
+			runtime, err := homes.NewSandbox(cmd.Context(), eng.sandbox, state)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, runtime.Close()) }()
+			client := src.registry()
+			defer client.Close()
+			suite, err := newSuite(cmd.Context(), client, args[0], features)
+			if err != nil {
+				return err
+			}
+			suite.Runtime = runtime
+			suite.Options = blackbox.Options{Platforms: src.platforms, Tags: tags, Images: client.Image}
+			verdict, err := suite.Run(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return errors.Join(out.answer(cmd, verdict, func(w io.Writer, style console.Style) error { return printVerdict(w, style, verdict) }), verdict.Err())
+		},
+	}
+	f := cmd.Flags()
+	eng.flags(cmd)
+	f.StringVar(&features, "features", "features", "feature file, or a directory of them")
+	f.StringVar(&tags, "tags", "", `scenarios to run, a tag expression such as "@smoke and not @slow"`)
+	f.StringSliceVar(&src.platforms, "platform", nil, "platforms of the index to test (default: all)")
+	f.StringSliceVar(&src.plainHTTPs, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
+	return cmd
+}
+
+// newSuite finds the image and the features.
+func newSuite(ctx context.Context, client *registry.Client, image, features string) (*blackbox.Suite, error) {
+	suite := &blackbox.Suite{Reference: image}
+	var err error
+	if dir, ok := strings.CutPrefix(image, "oci:"); ok {
+		suite.Reference = ""
+		suite.Index, err = registry.LoadLayout(dir)
+	} else {
+		suite.Index, suite.Image, err = pull(ctx, client, image)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(features)
+	if err != nil {
+		return nil, err
+	}
+	suite.Features = os.DirFS(features)
+	if !info.IsDir() {
+		dir, file := filepath.Split(features)
+		suite.Features, suite.Paths = os.DirFS(filepath.Clean(dir)), []string{file}
+	}
+	return suite, nil
+}
+
+// pull gets an index, or a single image.
+func pull(ctx context.Context, client *registry.Client, ref string) (v1.ImageIndex, v1.Image, error) {
+	desc, err := client.Head(ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	if desc.MediaType.IsIndex() {
+		index, err := client.Index(ctx, ref)
+		return index, nil, err
+	}
+	image, err := client.Image(ctx, ref, "")
+	return nil, image, err
+}
+
+// printVerdict lists the scenarios, platform by platform.
+func printVerdict(w io.Writer, style console.Style, v *blackbox.Verdict) error {
+	for _, p := range v.Platforms {
+		for _, s := range p.Scenarios {
+			mark := style.Good(string(s.Status))
+			if s.Status != blackbox.Passed {
+				mark = style.Bad(string(s.Status))
+			}
+			if _, err := fmt.Fprintf(w, "%s %s: %s: %s (%s)\n", mark, p.Platform, s.Feature, s.Name, console.Duration(s.Duration)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
