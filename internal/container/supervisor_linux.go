@@ -106,7 +106,7 @@ func NewSupervisor(ctx context.Context, options Options) (*Supervisor, error) {
 // Weaknesses are the limits that cannot be held on this machine, a sentence each.
 func (s *Supervisor) Weaknesses() []string { return slices.Clone(s.weaknesses) }
 
-// SingleID says whether the supervisor is in a user namespace of its own that has one id only; see [Spec.MapUser].
+// SingleID says whether the supervisor is in a user namespace of its own that has one id only.
 func (s *Supervisor) SingleID() bool { return s.single }
 
 // Close kills all containers, removes every trace of them and ends the supervisor.

@@ -11,9 +11,8 @@
 // counts for its limit, so an instance cannot fill a disk. The image's own process is PID 1.
 //
 // It works for root, and for ordinary users where the kernel lets them make user namespaces (Linux 5.11 or newer). An
-// ordinary user without ranges in /etc/subuid has one id to give away, with two consequences: all files of an image
-// belong to the one user that an instance has, and Exec works only if that user is root. What else this machine cannot
-// hold, [Runtime.Weaknesses] says. When this process ends, by whatever means, so do its instances.
+// ordinary user without ranges in /etc/subuid has one id to give away, so all files of an image belong to whatever user a
+// process is. What else this machine cannot hold, [Runtime.Weaknesses] says. When this process ends, by whatever means, so do its instances.
 package native
 
 // Options of a runtime. Dir is required.

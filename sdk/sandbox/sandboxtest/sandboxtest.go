@@ -76,6 +76,12 @@ func Run(t *testing.T, options Options) {
 	}
 }
 
+// weak says whether the runtime owns up to weaknesses on this machine.
+func (s *suite) weak() bool {
+	w, ok := s.rt.(sandbox.WeakRuntime)
+	return ok && len(w.Weaknesses()) > 0
+}
+
 // start starts an instance that the test closes at its end.
 func (s *suite) start(t *testing.T, spec sandbox.Spec) sandbox.Instance {
 	t.Helper()

@@ -75,6 +75,9 @@ func (t *groupTree) has(controller string) bool {
 func (t *groupTree) container(spec *Spec) ([]ControlGroup, error) {
 	var groups []ControlGroup
 	for _, g := range t.groups {
+		if g.has("cpuset") && !g.Unified && spec.Resources.CPUSet == "" && spec.Resources.MemorySet == "" {
+			continue
+		}
 		for name := range strings.SplitSeq(strings.Trim(filepath.Clean("/"+spec.Resources.Parent), "/"), "/") {
 			if name == "" {
 				continue
@@ -100,7 +103,8 @@ func (t *groupTree) container(spec *Spec) ([]ControlGroup, error) {
 func (t *groupTree) rlimits(r Resources) []Rlimit {
 	var limits []Rlimit
 	if r.Memory > 0 && !t.has("memory") {
-		limits = append(limits, Rlimit{unix.RLIMIT_DATA, uint64(r.Memory), uint64(r.Memory)})
+		const reserved = 128 << 20 // language runtimes reserve what they never use
+		limits = append(limits, Rlimit{unix.RLIMIT_DATA, uint64(r.Memory) + reserved, uint64(r.Memory) + reserved})
 	}
 	if r.PIDs > 0 && !t.has("pids") {
 		limits = append(limits, Rlimit{unix.RLIMIT_NPROC, uint64(r.PIDs), uint64(r.PIDs)})

@@ -20,6 +20,7 @@ import (
 type container struct {
 	spec    *Spec
 	groups  []ControlGroup
+	single  bool       // its processes may have user namespaces of their own
 	scratch string     // where its scratch layer is mounted, "" for none
 	address netip.Addr // in the private network
 
@@ -43,7 +44,7 @@ func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err e
 	if len(spec.Process.Args) == 0 {
 		return nil, &Failure{Op: "start " + spec.ID, Text: "the process has no arguments"}
 	}
-	c := &container{spec: spec, removed: make(chan struct{})}
+	c := &container{spec: spec, single: s.single, removed: make(chan struct{})}
 	s.mu.Lock()
 	if s.containers[spec.ID] != nil {
 		s.mu.Unlock()
@@ -92,9 +93,8 @@ func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) 
 		flags |= unix.CLONE_NEWNET
 	}
 	attributes := &syscall.SysProcAttr{Setsid: true, Cloneflags: flags}
-	if spec.mapped() {
-		attributes.Cloneflags |= unix.CLONE_NEWUSER
-		attributes.AmbientCaps = allCapabilities() // or it would lose them, not being root there, when it is executed
+	if s.nested(&spec.Process) {
+		nest(attributes)
 	}
 	h, err := s.helper(InitName, stdio, attributes)
 	if err != nil {
@@ -114,8 +114,8 @@ func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) 
 		_ = p.kill(syscall.SIGKILL)
 	}
 	c.mu.Unlock()
-	if spec.mapped() {
-		if err := writeMaps(p.pid, spec.MapUser, spec.MapGroup); err != nil {
+	if s.nested(&spec.Process) {
+		if err := writeMaps(p.pid, &spec.Process); err != nil {
 			return nil, err
 		}
 	}
@@ -141,7 +141,8 @@ func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) 
 	if err := h.conn.Send(message); err != nil {
 		return nil, h.ended(err)
 	}
-	return h.started()
+	sent, _, err := h.started()
+	return sent, err
 }
 
 // mountScratch makes the place for a scratch layer, in memory. Its pages count for the container, which writes them.
@@ -190,69 +191,6 @@ func (c *container) exitOf(status syscall.WaitStatus, before int) Exit {
 	}
 	e.OOM = e.Code == 128+int(syscall.SIGKILL) && c.oomKills() > before
 	return e
-}
-
-func (s *supervisor) exec(c *container, p *Process, stdio []*os.File) (int, []*os.File, error) {
-	if len(p.Args) == 0 {
-		return 0, nil, &Failure{Op: "exec in " + c.spec.ID, Text: "the process has no arguments"}
-	}
-	if c.spec.mapped() {
-		return 0, nil, &Failure{Op: ExecOp + p.Args[0], Text: "a container with a user other than root needs more than the one id that this user has; " +
-			"ranges in /etc/subuid and /etc/subgid, with newuidmap and newgidmap, give it more"}
-	}
-	before := c.oomKills()
-	p.Rlimits = append(p.Rlimits, s.groups.rlimits(c.spec.Resources)...)
-	h, err := s.helper(EnterName, stdio, &syscall.SysProcAttr{})
-	if err != nil {
-		return 0, nil, err
-	}
-	defer h.conn.Close()
-	if err := c.admit(h.cmd.Process.Pid); err != nil {
-		_ = h.signal(syscall.SIGKILL)
-		_ = h.cmd.Wait()
-		return 0, nil, err
-	}
-	c.mu.Lock()
-	removing, namespaces := c.removing, c.namespaces
-	c.mu.Unlock()
-	if removing {
-		_ = h.signal(syscall.SIGKILL)
-		_ = h.cmd.Wait()
-		return 0, nil, syscall.ESRCH
-	}
-	err = h.conn.Send(p, namespaces...)
-	var sent []*os.File
-	var m stageMessage
-	for err == nil && !m.Ready {
-		var files []*os.File
-		m, files, err = h.receive()
-		sent = append(sent, files...)
-	}
-	waited := h.cmd.Wait()
-	if err != nil {
-		CloseAll(sent)
-		if waited != nil && errors.Is(err, io.EOF) {
-			err = &Failure{Op: ExecOp + p.Args[0], Text: "the helper that enters the container ended early: " + waited.Error()}
-		}
-		return 0, nil, err
-	}
-	child := &process{pid: m.PID, done: make(chan struct{})}
-	child.kill = func(signal syscall.Signal) error { return child.signal(signal) }
-	s.jobs.Go(func() {
-		var status syscall.WaitStatus
-		for {
-			_, err := syscall.Wait4(child.pid, &status, 0, nil)
-			if !errors.Is(err, syscall.EINTR) {
-				break
-			}
-		}
-		child.exit = c.exitOf(status, before)
-		close(child.done)
-	})
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.processes = append(c.processes, child)
-	return len(c.processes) - 1, sent, nil
 }
 
 func (p *process) signal(signal syscall.Signal) error {
@@ -385,9 +323,9 @@ func (h *helper) receive() (stageMessage, []*os.File, error) {
 	return m, files, nil
 }
 
-// started waits until the helper has become the container's process; it returns the terminal, if there is one.
-func (h *helper) started() ([]*os.File, error) {
-	var sent []*os.File
+// started waits until the helper has become the container's process, or has started it. It returns the terminal, if
+// there is one, and the pid if the helper says one.
+func (h *helper) started() (sent []*os.File, pid int, err error) {
 	ready := false
 	for {
 		var m stageMessage
@@ -395,15 +333,17 @@ func (h *helper) started() ([]*os.File, error) {
 		sent = append(sent, files...)
 		switch {
 		case errors.Is(err, io.EOF) && ready:
-			return sent, nil
+			return sent, pid, nil
 		case err != nil:
 			CloseAll(sent)
-			return nil, h.ended(err)
+			return nil, 0, h.ended(err)
 		case m.Failure != nil:
 			CloseAll(sent)
-			return nil, m.Failure
+			return nil, 0, m.Failure
 		}
-		ready = ready || m.Ready
+		if m.Ready {
+			ready, pid = true, m.PID
+		}
 	}
 }
 

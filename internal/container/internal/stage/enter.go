@@ -27,45 +27,83 @@ func enterMain() {
 	_ = sync.Send(stageMessage{Ready: true, PID: pid})
 }
 
+// enterMessage is what the supervisor asks of the helper, with this program's file and the container's namespaces.
+type enterMessage struct {
+	Process *Process
+	Nested  bool // in a user namespace of its own
+}
+
 func enter(sync *Conn) (int, error) {
-	var p Process
-	namespaces, err := sync.Receive(&p)
+	var m enterMessage
+	files, err := sync.Receive(&m)
 	if err != nil {
 		return 0, err
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 0, failure("become undumpable", err)
 	}
-	if err := joinNamespaces(namespaces); err != nil {
+	if err := joinNamespaces(files[1:]); err != nil {
 		return 0, err
 	}
-	attributes := &syscall.SysProcAttr{Setsid: true}
-	if p.Terminal {
-		terminal, err := openTerminal(&p)
-		if err != nil {
-			return 0, err
-		}
-		if err := sync.Send(stageMessage{}, terminal); err != nil {
-			return 0, err
-		}
-		_ = terminal.Close()
-		attributes.Setctty = true
-	} else {
-		ownStdio(&p)
+	if m.Nested {
+		return startNested(sync, files[0])
+	}
+	_ = files[0].Close()
+	p := m.Process
+	attributes := &syscall.SysProcAttr{Setsid: true, Setctty: p.Terminal}
+	if err := prepareStdio(sync, p); err != nil {
+		return 0, err
 	}
 	if err := changeDir(p.Dir); err != nil {
 		return 0, err
 	}
-	if err := confine(&p); err != nil {
+	if err := confine(p); err != nil {
 		return 0, err
 	}
 	pid := 0
-	err = tryEach(&p, func(path string) error {
+	err = tryEach(p, func(path string) error {
 		var err error
 		pid, err = syscall.ForkExec(path, p.Args, &syscall.ProcAttr{Env: p.Env, Files: []uintptr{0, 1, 2}, Sys: attributes})
 		return err
 	})
 	return pid, err
+}
+
+// startNested starts this program as a second helper, inside the container and in a user namespace of its own. A filter
+// that this thread has would forbid that, and without one the process would be unconfined, so it confines itself. The
+// container's processes have no rights in its user namespace, its program's file cannot be written to, and as it is linked
+// statically nothing of the container runs in it.
+func startNested(sync *Conn, exe *os.File) (int, error) {
+	exe, err := highNumber(exe)
+	if err != nil {
+		return 0, err
+	}
+	defer exe.Close()
+	connection, err := sync.c.File()
+	if err != nil {
+		return 0, err
+	}
+	defer connection.Close()
+	attributes := &syscall.SysProcAttr{Setsid: true}
+	nest(attributes)
+	pid, err := syscall.ForkExec(fdPath(exe), []string{NestedName}, &syscall.ProcAttr{
+		Files: []uintptr{0, 1, 2, connection.Fd()}, Sys: attributes,
+	})
+	return pid, failureOrNil("start "+NestedName, err)
+}
+
+// nestedMain becomes a process of the container when the supervisor has given its user namespace an id.
+func nestedMain() {
+	sync, err := helperSocket()
+	if err != nil {
+		os.Exit(1)
+	}
+	var p Process
+	if _, err = sync.Receive(&p); err == nil {
+		err = becomeProcess(sync, &p)
+	}
+	_ = sync.Send(stageMessage{Failure: failure("exec", err)})
+	os.Exit(1)
 }
 
 // joinNamespaces moves the calling thread, which must be locked, into the namespaces and closes them.

@@ -16,6 +16,7 @@ import (
 func init() {
 	reexec.Hook(InitName, initMain)
 	reexec.Hook(EnterName, enterMain)
+	reexec.Hook(NestedName, nestedMain)
 	reexec.Hook(SupervisorName, supervisorMain)
 	reexec.Hook(MappedName, mappedMain)
 }
@@ -81,21 +82,18 @@ func becomeContainer(sync *Conn) error {
 	if err := enterRoot(&m); err != nil {
 		return err
 	}
-	p := &spec.Process
+	return becomeProcess(sync, &spec.Process)
+}
+
+// becomeProcess makes this process p, which succeeds without returning.
+func becomeProcess(sync *Conn, p *Process) error {
+	if err := prepareStdio(sync, p); err != nil {
+		return err
+	}
 	if p.Terminal {
-		terminal, err := openTerminal(p)
-		if err != nil {
-			return err
-		}
-		if err := sync.Send(stageMessage{}, terminal); err != nil {
-			return err
-		}
-		_ = terminal.Close()
 		if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
 			return failure("control the terminal", err)
 		}
-	} else {
-		ownStdio(p)
 	}
 	if err := changeDir(p.Dir); err != nil {
 		return err
@@ -110,6 +108,20 @@ func becomeContainer(sync *Conn) error {
 		return err
 	}
 	return tryEach(p, func(path string) error { return syscall.Exec(path, p.Args, p.Env) })
+}
+
+// prepareStdio makes stdin, stdout and stderr the process's own, or a terminal whose master it sends to the supervisor.
+func prepareStdio(sync *Conn, p *Process) error {
+	if !p.Terminal {
+		ownStdio(p)
+		return nil
+	}
+	terminal, err := openTerminal(p)
+	if err != nil {
+		return err
+	}
+	defer terminal.Close()
+	return sync.Send(stageMessage{}, terminal)
 }
 
 // stageMessage is what the supervisor hears from a helper. After Ready, the end of the socket means success.

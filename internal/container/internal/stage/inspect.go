@@ -124,9 +124,14 @@ func (c *container) listProcesses() (list []ProcessInfo, err error) {
 				continue
 			}
 			p, err := readProcess(pid)
-			if err == nil { // it may have ended meanwhile
-				list = append(list, p)
+			if err != nil { // it has ended meanwhile
+				continue
 			}
+			if c.single {
+				p.UID = innerID(p.UID, path.Join("/proc", e.Name(), "uid_map"))
+				p.GID = innerID(p.GID, path.Join("/proc", e.Name(), "gid_map"))
+			}
+			list = append(list, p)
 		}
 		return nil
 	})

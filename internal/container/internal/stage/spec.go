@@ -33,9 +33,6 @@ type Spec struct {
 	Network string
 	// Privileged leaves out what confines a container: read-only and masked paths, nodev, a read-only /sys.
 	Privileged bool
-	// MapUser and MapGroup, when not 0, are the only ids that exist in the container's own nested user namespace, where
-	// they stand for the supervisor's root. For supervisors that have a single id to give away.
-	MapUser, MapGroup int
 	// Process is the container's first process, its PID 1.
 	Process Process
 	// Resources bound all processes of the container together.
@@ -64,7 +61,8 @@ type Process struct {
 	Env  []string // name=value; PATH among them finds Args[0]
 	// Dir is the working directory. Default "/".
 	Dir string
-	// UID, GID and Groups, in the ids of the supervisor's user namespace (of the container's own if it has MapUser).
+	// UID, GID and Groups, in the ids of the supervisor's user namespace. If that has a single id, the process gets a
+	// nested one in which it is UID and GID, and Groups must be empty.
 	UID, GID int
 	Groups   []int
 	// Capabilities is the set that the process may ever have, as a bit mask. Root has them all from the start, others
@@ -159,6 +157,7 @@ const (
 	SupervisorName = "plimsoll-supervisor"
 	InitName       = "plimsoll-init"
 	EnterName      = "plimsoll-enter"
+	NestedName     = "plimsoll-nested"
 	MappedName     = "plimsoll-mapped"
 )
 

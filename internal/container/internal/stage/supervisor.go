@@ -23,6 +23,7 @@ type supervisor struct {
 	exe    *os.File // this program, in a way that a container cannot write to
 	groups *groupTree
 	own    bool   // it has mounts of its own
+	single bool   // its user namespace has one id only
 	dir    string // for hosts files and scratch layers; "" until the first
 
 	mu         sync.Mutex
@@ -49,6 +50,7 @@ func supervisorMain() {
 
 func (s *supervisor) prepare() error {
 	unix.Umask(0o022)
+	s.single = singleID()
 	if s.own = slices.Contains(os.Args, OwnMounts); s.own {
 		// The first use of the rights that a user namespace should give: some systems let it be made but give none.
 		if err := mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
@@ -63,12 +65,9 @@ func (s *supervisor) prepare() error {
 		return err
 	}
 	defer exe.Close()
-	// A high number, because a child finds it by number when its own low ones are taken already.
-	fd, err := unix.FcntlInt(exe.Fd(), unix.F_DUPFD_CLOEXEC, 64)
-	if err != nil {
+	if s.exe, err = highNumber(exe); err != nil {
 		return err
 	}
-	s.exe = os.NewFile(uintptr(fd), "program")
 	s.groups = newGroupTree()
 	return nil
 }
@@ -197,6 +196,15 @@ func sealedExecutable() (*os.File, error) {
 		return nil, errors.Join(failure("copy the program", err), copied.Close())
 	}
 	return copied, nil
+}
+
+// highNumber opens a file that a child is to execute by number: when it does, its own low numbers are taken already.
+func highNumber(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 64)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // tempDir is the supervisor's own directory for files that containers see.

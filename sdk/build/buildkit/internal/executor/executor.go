@@ -187,7 +187,9 @@ func (e *Executor) Exec(ctx context.Context, id string, process executor.Process
 		if err != nil {
 			return err
 		}
-		p.UID, p.GID, p.Groups = who.UID, who.GID, who.Groups
+		if p.UID, p.GID, p.Groups = who.UID, who.GID, who.Groups; e.single {
+			p.Groups = nil
+		}
 		p.Env = container.WithHome(p.Env, who.Home)
 	}
 	streams, err := newStreams(&process)

@@ -68,7 +68,7 @@ func newBench(t *testing.T) *bench {
 	if err := os.Chmod(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(sandboxtest.BuildProbe(t), filepath.Join(root, "probe")); err != nil {
+	if err := os.WriteFile(filepath.Join(root, "probe"), sandboxtest.Probe(t), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return &bench{e, root}

@@ -38,8 +38,7 @@ func (e *Executor) process(spec *container.Spec, meta *executor.Meta) error {
 		UID: who.UID, GID: who.GID, Groups: who.Groups,
 	}
 	if e.single {
-		p.Groups = nil
-		spec.MapUser, spec.MapGroup = who.UID, who.GID
+		p.Groups = nil // there are none to be in
 	}
 	for _, u := range meta.Ulimit {
 		if u == nil {
