@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -126,8 +127,8 @@ func (r *versionRange) contains(o *versionRange) bool {
 // loops follows the substitutions whose targets are known without a registry, from something that each one matches.
 func (c *compiler) loops() {
 	told := map[*substitution]bool{}
-	for _, substitutions := range c.catalog.substitutions {
-		for _, s := range substitutions {
+	for _, repository := range slices.Sorted(maps.Keys(c.catalog.substitutions)) {
+		for _, s := range c.catalog.substitutions[repository] {
 			for _, ref := range s.examples() {
 				c.loop(s, ref, told)
 			}

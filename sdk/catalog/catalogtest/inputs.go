@@ -16,10 +16,10 @@ var words = []struct {
 }{
 	{regexp.MustCompile(`^# *syntax *= *(\S+)`), catalog.RoleFrontend, catalog.KindImage},
 	{regexp.MustCompile(`^FROM +(?:--platform=\S+ +)?(\S+)(?: +AS +(\S+))?`), catalog.RoleBase, catalog.KindImage},
-	{regexp.MustCompile(`^COPY +--from=(\S+)`), catalog.RoleCopy, catalog.KindImage},
-	{regexp.MustCompile(`^RUN +--mount=\S*\bfrom=([^\s,]+)`), catalog.RoleMount, catalog.KindImage},
-	{regexp.MustCompile(`^ADD +(?:--checksum=(?:\S+) +)?(https?://\S+)`), catalog.RoleAdd, catalog.KindHTTP},
-	{regexp.MustCompile(`^ADD +((?:git@|git://|ssh://)\S+|https?://\S+\.git(?:#\S*)?)(?: |$)`), catalog.RoleAdd, catalog.KindGit},
+	{regexp.MustCompile(`^COPY +(?:--\S+ +)*?--from=(\S+)`), catalog.RoleCopy, catalog.KindImage},
+	{regexp.MustCompile(`--mount=\S*?\bfrom=([^\s,]+)`), catalog.RoleMount, catalog.KindImage}, // of several in one RUN
+	{regexp.MustCompile(`^ADD +(?:--\S+ +)*((?:git@|git://|ssh://)\S+|https?://\S+\.git(?:#\S*)?)(?: |$)`), catalog.RoleAdd, catalog.KindGit},
+	{regexp.MustCompile(`^ADD +(?:--\S+ +)*(https?://\S+)`), catalog.RoleAdd, catalog.KindHTTP},
 }
 
 var (
@@ -39,17 +39,33 @@ func Inputs(dockerfile string, registry *Registry) []catalog.Input {
 		if m := argument.FindStringSubmatch(line); m != nil {
 			r.args[m[1]] = m[2]
 		}
-		if in, ok := r.input(strings.Trim(line, "\ufeff\r\n")); ok {
-			in.Place = place(number+1, offset, line, in.Written)
-			if in.Digest == "" {
-				in.Digest = registry.digest(in.Ref)
+		for _, word := range words {
+			text := strings.TrimPrefix(line, "\ufeff")
+			found := word.form.FindAllStringSubmatchIndex(strings.TrimRight(text, "\r\n"), -1)
+			for _, m := range found {
+				in := catalog.Input{
+					Kind: word.kind, Role: word.role, Platform: "linux/amd64", Written: text[m[2]:m[3]], Reachable: true,
+					Place: place(number+1, offset, len(line)-len(text)+m[2], m[3]-m[2]),
+				}
+				stage := ""
+				if len(m) > 4 && m[4] >= 0 {
+					stage = strings.ToLower(text[m[4]:m[5]])
+				}
+				r.add(in, stage, line)
 			}
-			r.inputs = append(r.inputs, in)
+			if found != nil {
+				break
+			}
 		}
 		offset += len(line)
 	}
 	if r.last >= 0 {
 		r.inputs[r.last].Runtime = true
+	}
+	for i := range r.inputs {
+		if in := &r.inputs[i]; in.Kind == catalog.KindImage {
+			in.Digest = registry.digest(in.Ref)
+		}
 	}
 	return r.inputs
 }
@@ -63,50 +79,42 @@ type reader struct {
 	syntax bool           // there was a syntax line
 }
 
-func (r *reader) input(line string) (catalog.Input, bool) {
-	for i := len(words) - 1; i >= 0; i-- { // git before http
-		m := words[i].form.FindStringSubmatch(line)
-		if m == nil {
-			continue
+// add takes an input, unless it names a stage or is a second syntax line, which counts for nothing.
+func (r *reader) add(in catalog.Input, stage, line string) {
+	in.Ref = reference.ReplaceAllStringFunc(in.Written, func(v string) string { return r.args[strings.Trim(v, "${}")] })
+	base, isStage := r.stages[strings.ToLower(in.Ref)]
+	if in.Role == catalog.RoleBase {
+		if r.last = base; !isStage {
+			r.last = len(r.inputs)
 		}
-		in := catalog.Input{Kind: words[i].kind, Role: words[i].role, Platform: "linux/amd64", Written: m[1], Reachable: true}
-		in.Ref = reference.ReplaceAllStringFunc(m[1], func(v string) string { return r.args[strings.Trim(v, "${}")] })
-		base, isStage := r.stages[strings.ToLower(in.Ref)]
-		if in.Role == catalog.RoleBase {
-			if r.last = base; !isStage {
-				r.last = len(r.inputs)
-			}
-			if m[2] != "" {
-				r.stages[strings.ToLower(m[2])] = r.last
-			}
+		if stage != "" {
+			r.stages[stage] = r.last
 		}
-		if isStage || in.Role == catalog.RoleFrontend && r.syntax {
-			return in, false
-		}
-		r.syntax = r.syntax || in.Role == catalog.RoleFrontend
-		switch in.Kind {
-		case catalog.KindImage:
-			in.Ref = Full(in.Ref)
-		case catalog.KindHTTP:
-			if sum := checksum.FindStringSubmatch(line); sum != nil {
-				in.Digest = sum[1]
-			}
-		case catalog.KindGit:
-			if _, commit, _ := strings.Cut(in.Ref, "#"); len(commit) >= 40 {
-				in.Digest, _, _ = strings.Cut(commit, ":")
-			}
-		}
-		return in, true
 	}
-	return catalog.Input{}, false
+	if isStage || in.Role == catalog.RoleFrontend && r.syntax {
+		return
+	}
+	r.syntax = r.syntax || in.Role == catalog.RoleFrontend
+	switch in.Kind {
+	case catalog.KindImage:
+		in.Ref = Full(in.Ref)
+	case catalog.KindHTTP:
+		if sum := checksum.FindStringSubmatch(line); sum != nil {
+			in.Digest = sum[1]
+		}
+	case catalog.KindGit:
+		if _, commit, _ := strings.Cut(in.Ref, "#"); len(commit) >= 40 {
+			in.Digest, _, _ = strings.Cut(commit, ":")
+		}
+	}
+	r.inputs = append(r.inputs, in)
 }
 
-func place(number, offset int, line, word string) finding.Place {
-	column := strings.Index(line, word)
+func place(number, offset, column, length int) finding.Place {
 	at := func(c int) finding.Position {
 		return finding.Position{Line: number, Column: c + 1, Offset: offset + c}
 	}
-	return finding.Place{File: "Dockerfile", Start: at(column), End: at(column + len(word))}
+	return finding.Place{File: "Dockerfile", Start: at(column), End: at(column + length)}
 }
 
 func (r *Registry) digest(ref string) string {
