@@ -83,10 +83,13 @@ func load(ctx context.Context, at location, ref string, opts LoadOptions) (*Defi
 // LoadFS reads a definition from files that come from no repository that this package could check, such as a Dagger
 // directory. The root of fsys stands for the root of a repository. Repository and Ref of source are kept as the
 // caller's word; Commit is cleared and Dirty set, because nothing proves it. CommitTime becomes the time of all files.
-// The options that concern repositories are not looked at.
+// The options that concern repositories are not looked at, but Signatures can't be met.
 func LoadFS(ctx context.Context, fsys fs.FS, source Source, opts LoadOptions) (*Definition, error) {
 	source.Commit, source.Signer, source.Dirty = "", "", true
 	source.Repository = redact(source.Repository)
+	if opts.Signatures != nil {
+		return nil, &LoadError{source.Repository, source.Ref, fmt.Errorf("what comes from no commit %w", ErrUnsigned)}
+	}
 	d, err := read(ctx, fsys, source, opts.withDefaults())
 	var syntax *SyntaxError
 	if err == nil || errors.As(err, &syntax) {

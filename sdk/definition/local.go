@@ -64,7 +64,7 @@ func localFiles(ctx context.Context, repository *git.Repository, work string, co
 		return nil, false, err
 	case len(changed) == 0:
 		return commit, false, nil
-	case !opts.AllowDirty:
+	case !opts.AllowDirty || opts.Signatures != nil: // nobody signed the changes
 		return nil, false, &DirtyError{changed}
 	default:
 		return tree.files, true, nil

@@ -23,7 +23,7 @@ type LoadOptions struct {
 	// AllowAbsent takes a context that has submodules or Git LFS files, whose content is not in the repository.
 	// Default: an [*AbsentError].
 	AllowAbsent bool
-	// Signatures, when set, asks for a commit signed by one of its keys.
+	// Signatures, when set, asks for a commit signed by one of its keys. AllowDirty does not count then.
 	Signatures *Signatures
 
 	// Auth logs in to a remote repository. Credentials in the URL are used when it is the zero value.
