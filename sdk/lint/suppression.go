@@ -209,6 +209,9 @@ func (c Inline) allows(r Rule) bool {
 
 // suppress marks the findings that active suppressions are for.
 func (p *Pass) suppress(rules []Rule) {
+	if len(p.Suppressions) == 0 {
+		return
+	}
 	byID := make(map[string]Rule, len(rules))
 	for _, r := range rules {
 		byID[r.ID] = r

@@ -16,7 +16,7 @@ var addGitWithoutCommit = lint.Rule{
 				continue
 			}
 			for _, src := range in.Args[:len(in.Args)-1] {
-				if isGit(src.Text) && !namesCommit(src.Text) {
+				if isGit(src.Text) && !namesCommit(withDefaults(pass, in, src.Text)) {
 					pass.Report(src, "branches and tags of a repository move; name the commit after #, or with --checksum")
 				}
 			}

@@ -14,7 +14,7 @@ var apkUnpinned = lint.Rule{
 	Run: func(pass *lint.Pass) {
 		for c := range apk(pass, "add") {
 			reportUnpinned(pass, c, func(p string) bool {
-				return strings.ContainsAny(p, "=<>~") || strings.HasPrefix(p, "!") || strings.HasPrefix(p, ".")
+				return isLocalPackage(p) || strings.ContainsAny(p, "=<>~") || strings.HasPrefix(p, "!") || strings.HasPrefix(p, ".")
 			}, "PACKAGE=1.2.3-r4 or PACKAGE~1.2")
 		}
 	},

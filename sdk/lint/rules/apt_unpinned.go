@@ -14,7 +14,7 @@ var aptUnpinned = lint.Rule{
 	Run: func(pass *lint.Pass) {
 		for c := range apt(pass, "install") {
 			if !c.Has("-t", "--target-release", "--default-release") {
-				reportUnpinned(pass, c, func(p string) bool { return strings.Contains(p, "=") || strings.HasSuffix(p, "-") }, "PACKAGE=1.2.3-4")
+				reportUnpinned(pass, c, func(p string) bool { return isLocalPackage(p) || strings.Contains(p, "=") || strings.HasSuffix(p, "-") }, "PACKAGE=1.2.3-4")
 			}
 		}
 	},

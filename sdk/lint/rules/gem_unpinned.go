@@ -15,7 +15,7 @@ var gemUnpinned = lint.Rule{
 		values := []string{"-v", "--version", "-i", "--install-dir", "-n", "--bindir", "-s", "--source", "--platform", "-P", "--trust-policy"}
 		for c := range invocations(pass, []string{"gem"}, values, []string{"install", "i"}) {
 			if !c.Has("-v", "--version", "-l", "--local", "-g", "--file") {
-				reportUnpinned(pass, c, func(p string) bool { return strings.Contains(p, ":") || strings.HasSuffix(p, ".gem") }, "PACKAGE:1.2.3")
+				reportUnpinned(pass, c, func(p string) bool { return strings.ContainsAny(p, ":/") || strings.HasSuffix(p, ".gem") }, "PACKAGE:1.2.3")
 			}
 		}
 	},

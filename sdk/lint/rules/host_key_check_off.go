@@ -36,6 +36,9 @@ var hostKeyCheckOff = lint.Rule{
 
 // acceptsAnyHost says whether a text switches the check of host keys off, on a command line or in ssh's config.
 func acceptsAnyHost(text string) bool {
+	if len(text) < len("stricthostkeychecking no") {
+		return false
+	}
 	text = strings.ToLower(text)
 	_, value, ok := strings.Cut(text, "stricthostkeychecking")
 	value = strings.TrimLeft(value, " \t=")

@@ -101,6 +101,34 @@ func globalArgs(f *definition.File) map[string]argument {
 	return args
 }
 
+// withDefaults returns what a text means at an instruction, with the defaults of the ARGs and values of the ENVs before
+// it in the stage; the text itself when they do not tell.
+func withDefaults(pass *lint.Pass, at *definition.Instruction, text string) string {
+	if !strings.Contains(text, "$") {
+		return text
+	}
+	global, args := globalArgs(pass.File), map[string]argument{}
+	for _, in := range at.Stage.Instructions {
+		if in == at {
+			break
+		}
+		for _, p := range in.Pairs() {
+			a := argument{word: p.Name}
+			if p.Separator != "" {
+				a.value, _ = expand(p.Value.Text, args, pass.File.Escape)
+				a.known = true
+			} else if g, ok := global[p.Name.Text]; ok {
+				a = g
+			}
+			args[p.Name.Text] = a
+		}
+	}
+	if value, _ := expand(text, args, pass.File.Escape); value != "" {
+		return value
+	}
+	return text
+}
+
 // platformArgs are set by BuildKit in every build.
 var platformArgs = map[string]string{
 	"BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDARCH": "amd64", "BUILDVARIANT": "",

@@ -17,7 +17,7 @@ var malformedExecForm = lint.Rule{
 				continue
 			}
 			w := in.Args[len(in.Args)-1]
-			if !strings.HasPrefix(w.Text, `["`) && !strings.HasPrefix(w.Text, "['") && !strings.HasPrefix(w.Text, "[“") || !strings.Contains(w.Text, "]") {
+			if !looksLikeExecForm(w.Text) {
 				continue
 			}
 			r := pass.Report(w, "this is not JSON, so a shell runs the text with its brackets; use double quotes, commas and nothing after the ]")
@@ -32,6 +32,17 @@ var malformedExecForm = lint.Rule{
 			}
 		}
 	},
+}
+
+// looksLikeExecForm says whether a text begins as a list of strings does: with a bracket and a quote. The command [ has a
+// space after it.
+func looksLikeExecForm(text string) bool {
+	for _, start := range []string{`["`, "['", "[“"} {
+		if strings.HasPrefix(text, start) && strings.Contains(text, "]") {
+			return true
+		}
+	}
+	return false
 }
 
 func isStringList(text string) bool {

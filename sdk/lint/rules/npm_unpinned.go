@@ -16,12 +16,7 @@ var npmUnpinned = lint.Rule{
 	Aliases: []string{"hadolint:DL3016"},
 	Run: func(pass *lint.Pass) {
 		for c := range invocations(pass, []string{"npm", "pnpm"}, npmValues, []string{"install", "i", "add"}) {
-			for _, p := range c.packages {
-				if p.Literal && isPackageName(p.Text) && !namesNPMVersion(p.Text) {
-					name, _, _ := strings.Cut(p.Text[1:], "@")
-					pass.Report(p.Word(), "%s is installed in whatever version there is that day; name one, as %s@1.2.3", p.Text, p.Text[:1]+name)
-				}
-			}
+			reportUnpinned(pass, c, func(p string) bool { return !isPackageName(p) || namesNPMVersion(p) }, "PACKAGE@1.2.3")
 		}
 	},
 }

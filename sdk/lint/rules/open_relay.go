@@ -21,10 +21,11 @@ var openRelay = lint.Rule{
 
 // opens returns the kind of server that a line of configuration opens to everybody; "" for any other line.
 func opens(line string) string {
-	line = strings.ToLower(strings.TrimSpace(line))
-	if strings.HasPrefix(line, "#") {
+	line = strings.TrimSpace(line)
+	if len(line) < len("mynetworks=::/0") || line[0] == '#' || !strings.ContainsAny(line, " =:") {
 		return ""
 	}
+	line = strings.ToLower(line)
 	everybody := strings.Contains(line, "0.0.0.0/0") || strings.Contains(line, "::/0")
 	switch {
 	case everybody && (strings.Contains(line, "mynetworks") || strings.Contains(line, "relay_nets") || strings.Contains(line, "relay_from_hosts")):

@@ -32,10 +32,10 @@ func installs(pass *lint.Pass) iter.Seq[invocation] {
 	}
 }
 
-// packageName is a package without version and release: curl=7.88 and curl~7 are curl.
+// packageName is a package without version and release: curl=7.88, curl~7 and curl@7 are curl.
 func packageName(p string) string {
-	if i := strings.IndexAny(p, "=<>~/"); i > 0 {
-		return p[:i]
+	if i := strings.IndexAny(p[min(1, len(p)):], "=<>~@"); i >= 0 {
+		return p[:i+1]
 	}
 	return p
 }

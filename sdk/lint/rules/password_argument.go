@@ -9,7 +9,7 @@ import (
 
 var passwordArgument = lint.Rule{
 	ID: "DF3006", Name: "password-argument", Title: "password or token on a command line in RUN",
-	Group: lint.Secrets, Severity: finding.Error,
+	Group: lint.Secrets, Severity: finding.Warning, Suppressible: true,
 	Run: func(pass *lint.Pass) {
 		for c := range pass.Commands() {
 			if a, ok := passwordOf(c); ok && !(strings.Contains(a.Text, "$") && hasSecretMount(c.Script.Instruction)) {
@@ -18,7 +18,7 @@ var passwordArgument = lint.Rule{
 		}
 		for _, s := range pass.Scripts {
 			for _, a := range s.Assigns {
-				if isSecretName(a.Name) && a.Value.Literal && isPasswordValue(a.Value.Text) {
+				if isSecretName(a.Name) && !strings.EqualFold(a.Name, "key") && a.Value.Literal && isPasswordValue(a.Value.Text) {
 					pass.Report(a.Value.Word(), "the value of %s stays in the image's history; use RUN --mount=type=secret", a.Name)
 				}
 			}

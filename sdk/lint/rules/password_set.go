@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 )
@@ -25,6 +27,6 @@ func setsPassword(c *lint.Command) bool {
 		return !c.Has("-l", "--lock", "-S", "--status", "-e", "--expire", "-u", "--unlock")
 	default:
 		a, ok := c.Value("-p", "--password")
-		return ok && a.Text != "!" && a.Text != "*" && a.Text != "x"
+		return ok && !strings.HasPrefix(a.Text, "!") && !strings.HasPrefix(a.Text, "*") && a.Text != "x"
 	}
 }

@@ -22,6 +22,6 @@ var pipUnpinned = lint.Rule{
 
 // isPinnedRequirement says whether a requirement is held to a version, or is no name of a package: a file, a URL.
 func isPinnedRequirement(r string) bool {
-	return strings.ContainsAny(r, "=<>~@") || strings.Contains(r, "://") || strings.HasSuffix(r, ".whl") || strings.HasSuffix(r, ".gz") ||
+	return strings.ContainsAny(r, "=<>~@/") || strings.HasSuffix(r, ".whl") || strings.HasSuffix(r, ".gz") ||
 		strings.HasSuffix(r, ".zip") || r == "."
 }

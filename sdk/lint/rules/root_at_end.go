@@ -14,31 +14,29 @@ var rootAtEnd = lint.Rule{
 	Aliases: []string{"hadolint:DL3002"},
 	Run: func(pass *lint.Pass) {
 		final := pass.Final()
-		user, known := lastUser(pass, final)
-		switch {
-		case user != nil && isRoot(user.Args[0].Text):
-			pass.Report(user.Args[0], "the image starts as %s; end with a USER that is not root", user.Args[0].Text)
-		case user == nil && !known && !namesNonroot(rootBase(pass, final).Base.Text):
-			pass.Report(final.Base, "no USER, so the image starts as root unless its base says otherwise; end with a USER that is not root")
-		case user == nil && known:
-			if base, _ := pass.Base(rootBase(pass, final)); isRoot(base.User) {
-				pass.Report(final.Base, "no USER, and the base %q starts as root; end with a USER that is not root", rootBase(pass, final).Base.Text)
+		if user := lastUser(pass, final); user != nil {
+			if isRoot(user.Args[0].Text) {
+				pass.Report(user.Args[0], "the image starts as %s; end with a USER that is not root", user.Args[0].Text)
 			}
+			return
+		}
+		bottom := rootBase(pass, final)
+		if base, known := pass.Base(bottom); known && isRoot(base.User) {
+			pass.Report(final.Base, "no USER, and the base %q starts as root; end with a USER that is not root", bottom.Base.Text)
 		}
 	},
 }
 
-// lastUser returns the USER in force at the end of a stage. Without one, it says whether the base's config is known.
-func lastUser(pass *lint.Pass, stage *definition.Stage) (user *definition.Instruction, known bool) {
+// lastUser returns the USER in force at the end of a stage, nil when neither it nor those it starts from have one.
+func lastUser(pass *lint.Pass, stage *definition.Stage) *definition.Instruction {
 	for s := stage; s != nil; s = pass.Parent(s) {
 		for i := len(s.Instructions) - 1; i >= 0; i-- {
 			if in := s.Instructions[i]; in.Name == "user" && len(in.Args) > 0 {
-				return in, true
+				return in
 			}
 		}
 	}
-	_, known = pass.Base(rootBase(pass, stage))
-	return nil, known
+	return nil
 }
 
 // rootBase is the stage under a stage that starts from an image.
@@ -54,9 +52,4 @@ func isRoot(user string) bool {
 	name, _, _ := strings.Cut(user, ":")
 	name = strings.Trim(name, `"'`)
 	return name == "" || name == "root" || strings.Trim(name, "0") == ""
-}
-
-// namesNonroot says whether a reference promises in its name that the image does not start as root.
-func namesNonroot(ref string) bool {
-	return strings.Contains(ref, "nonroot") || strings.Contains(ref, "unprivileged") || strings.Contains(ref, "rootless")
 }

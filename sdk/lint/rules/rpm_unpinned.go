@@ -24,7 +24,7 @@ var rpmUnpinned = lint.Rule{
 
 // namesRPMVersion says whether a package has a version behind a dash, as curl-8.9.1, or behind an operator.
 func namesRPMVersion(p string) bool {
-	if strings.ContainsAny(p, "=<>*") {
+	if isLocalPackage(p) || strings.ContainsAny(p, "=<>*") {
 		return true
 	}
 	for i := 1; i+1 < len(p); i++ {

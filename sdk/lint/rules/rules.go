@@ -75,6 +75,7 @@ func All() []lint.Rule {
 		passwordlessSudo,
 		dangerousCapability,
 		secondRoot,
+		noUser,
 		aptNoRecommends,
 		aptYes,
 		aptListsLeft,

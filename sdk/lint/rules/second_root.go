@@ -17,7 +17,10 @@ var secondRoot = lint.Rule{
 			}
 		}
 		for x := range texts(pass) {
-			if fields := strings.Split(x.text, ":"); len(fields) == 7 && fields[2] == "0" && fields[0] != "root" && strings.HasPrefix(fields[5], "/") {
+			if strings.Count(x.text, ":") != 6 {
+				continue
+			}
+			if fields := strings.Split(x.text, ":"); fields[2] == "0" && fields[0] != "root" && strings.HasPrefix(fields[5], "/") {
 				pass.Report(x.place(), "a user with uid 0 is root under another name, which checks for the name root miss")
 			}
 		}

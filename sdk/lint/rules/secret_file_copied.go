@@ -45,7 +45,7 @@ func isSecretFile(p string) bool {
 	if kind, ok := strings.CutPrefix(base, ".env."); ok {
 		return kind != "example" && kind != "sample" && kind != "template" && kind != "dist" && kind != "defaults"
 	}
-	if strings.Contains(base, "pub") {
+	if strings.Contains(base, "pub") || strings.Contains(base, "gpg") {
 		return false
 	}
 	for _, s := range secretSuffixes {

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -17,11 +18,11 @@ var shellFormCommand = lint.Rule{
 	Aliases: []string{"hadolint:DL3025", "buildkit:JSONArgsRecommended"},
 	Run: func(pass *lint.Pass) {
 		for in := range pass.Instructions("cmd", "entrypoint") {
-			if in.JSON || len(in.Args) == 0 || setsShell(pass, in) {
-				continue
+			if in.JSON || len(in.Args) == 0 || setsShell(pass, in) || looksLikeExecForm(in.Args[0].Text) {
+				continue // a list that is not JSON is DF6032's
 			}
 			r := pass.Report(in.Keyword, "%s in shell form runs under a shell, which does not pass signals on: the container is killed, not stopped; write it as [\"program\", \"argument\"]", in.Keyword.Text)
-			if words, ok := plainWords(pass, in); ok && !strings.HasPrefix(in.Args[0].Text, "[") {
+			if words, ok := plainWords(pass, in); ok {
 				r.Fix("write it in exec form", lint.Replace(in.Args[0], jsonList(words)))
 			}
 		}
@@ -57,12 +58,13 @@ func plainWords(pass *lint.Pass, in *definition.Instruction) ([]string, bool) {
 		c := s.Commands[0]
 		words := []string{commandText(c)}
 		for _, a := range c.Args {
-			if !a.Literal || strings.HasPrefix(a.Text, "~") || strings.ContainsAny(a.Text, "{}") {
+			if !a.Literal {
 				return nil, false
 			}
 			words = append(words, a.Text)
 		}
-		return words, c.Name != "" && !shellBuiltins[c.Name]
+		special := slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "~") || strings.ContainsAny(w, "{}") })
+		return words, !special && c.Name != "" && !shellBuiltins[c.Name]
 	}
 	return nil, false
 }

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
@@ -11,7 +13,7 @@ var signatureCheckOff = lint.Rule{
 	ID: "DF2005", Name: "signature-check-off", Title: "package manager told not to check signatures",
 	Group: lint.SupplyChain, Severity: finding.Error,
 	Run: func(pass *lint.Pass) {
-		for c := range pass.Commands() {
+		for c := range pass.Commands(slices.Sorted(maps.Keys(unsignedFlags))...) {
 			for _, a := range c.Args {
 				if skipsSignature(c.Name, a.Text) {
 					pass.Report(a.Word(), "%s tells the package manager to take packages that nobody signed; install the repository's key instead", a.Text)
@@ -44,7 +46,7 @@ var unsignedFlags = map[string]string{
 }
 
 func skipsSignature(command, arg string) bool {
-	if command == "" || len(arg) < 4 {
+	if len(arg) < 4 {
 		return false
 	}
 	arg = strings.ToLower(arg)

@@ -15,11 +15,17 @@ var stageShadowsImage = lint.Rule{
 		for _, stage := range pass.File.Stages {
 			known := slices.Contains(wellKnownImages, stage.Name) ||
 				slices.ContainsFunc(pass.Images(), func(n string) bool { return strings.EqualFold(n, stage.Name) })
-			if stage.Name != "" && known {
+			if stage.Name != "" && known && !isOfficial(stage.Base.Text, stage.Name) {
 				pass.Report(stage.Alias, "after this, %q means the stage and no longer the image; give the stage a name of its own", stage.Alias.Text)
 			}
 		}
 	},
+}
+
+// isOfficial says whether a reference is Docker Hub's own image of that name: then the stage's name does not mislead.
+func isOfficial(ref, name string) bool {
+	repository, _, _ := splitRef(ref)
+	return strings.TrimPrefix(strings.TrimPrefix(repository, "docker.io/"), "library/") == name
 }
 
 // wellKnownImages are names that readers take for an image. The catalog adds its own, see lint.Config.

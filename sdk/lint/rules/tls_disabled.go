@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
@@ -51,19 +52,21 @@ var insecureSettings = map[string][]string{
 }
 
 func insecureArg(c *lint.Command) (lint.Arg, bool) {
+	flags, settings := insecureFlags[c.Name], insecureSettings[c.Name]
+	if len(flags) == 0 && len(settings) == 0 {
+		return lint.Arg{}, false
+	}
 	for i, a := range c.Args {
-		for _, f := range insecureFlags[c.Name] {
-			one := lint.Command{Args: c.Args[i : i+1]}
-			if a.Text == f || strings.HasPrefix(f, "-") && !strings.Contains(f, "=") && one.Has(f) && !strings.HasSuffix(a.Text, "=false") {
-				return a, true
-			}
+		one := lint.Command{Args: c.Args[i : i+1]}
+		if one.Has(flags...) && (slices.Contains(flags, a.Text) || !strings.HasSuffix(a.Text, "=false")) {
+			return a, true
 		}
-		for _, s := range insecureSettings[c.Name] {
-			text := strings.ToLower(a.Text)
-			if strings.Contains(s, " ") && i+1 < len(c.Args) {
-				text += " " + strings.ToLower(c.Args[i+1].Text)
-			}
-			if strings.Contains(text, s) {
+		text := strings.ToLower(a.Text)
+		if i+1 < len(c.Args) {
+			text += " " + strings.ToLower(c.Args[i+1].Text)
+		}
+		for _, s := range settings {
+			if at := strings.Index(text, s); at >= 0 && at < len(a.Text) {
 				return a, true
 			}
 		}

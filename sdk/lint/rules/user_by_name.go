@@ -11,7 +11,7 @@ var userByName = lint.Rule{
 	ID: "DF4007", Name: "user-by-name", Title: "image starts as a user that only the image can look up",
 	Group: lint.Users, Severity: finding.Info, Suppressible: true,
 	Run: func(pass *lint.Pass) {
-		user, _ := lastUser(pass, pass.Final())
+		user := lastUser(pass, pass.Final())
 		if user == nil || isRoot(user.Args[0].Text) {
 			return
 		}

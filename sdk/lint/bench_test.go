@@ -1,0 +1,142 @@
+package lint_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
+)
+
+var corpusDir = flag.String("corpus", os.Getenv("PLIMSOLL_LINT_CORPUS"), "folder with Dockerfiles to measure on; default is the archives of the rules")
+
+// corpus returns the files to measure on.
+func corpus(t testing.TB) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	if *corpusDir == "" {
+		for i, src := range seeds(t) {
+			files[filepath.Join("seed", string(rune('0'+i)))] = src
+		}
+		return files
+	}
+	err := filepath.WalkDir(*corpusDir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		src, err := os.ReadFile(path)
+		files[path] = src
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// BenchmarkLint compares, in one run and file by file, BuildKit's parser alone with parse and all rules. For each file the
+// best of all rounds counts, so that what else the machine does matters little. It reports the ratio, and the slowest file.
+//
+//	go test ./sdk/lint -run - -bench Lint -benchtime 5x -corpus ~/dockerfiles
+func BenchmarkLint(b *testing.B) {
+	files := corpus(b)
+	all := rules.All()
+	alone, ours := map[string]time.Duration{}, map[string]time.Duration{}
+	for b.Loop() {
+		for name, src := range files {
+			start := time.Now()
+			_, err := parser.Parse(bytes.NewReader(src))
+			mid := time.Now()
+			if err != nil {
+				continue
+			}
+			if file, err := definition.Parse("Dockerfile", src); err == nil {
+				if _, err := lint.Run(file, all, lint.Config{At: now}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			best(alone, name, mid.Sub(start))
+			best(ours, name, time.Since(mid))
+		}
+	}
+	var sumAlone, sumOurs, slowest time.Duration
+	for name := range ours {
+		sumAlone, sumOurs, slowest = sumAlone+alone[name], sumOurs+ours[name], max(slowest, ours[name])
+	}
+	b.ReportMetric(float64(sumOurs)/float64(sumAlone), "ours/parser")
+	b.ReportMetric(float64(sumOurs.Microseconds())/float64(len(ours)), "µs/file")
+	b.ReportMetric(float64(slowest.Microseconds())/1000, "slowest-ms")
+	b.ReportMetric(float64(len(ours)), "files")
+}
+
+func best(times map[string]time.Duration, name string, took time.Duration) {
+	if old, ok := times[name]; !ok || took < old {
+		times[name] = took
+	}
+}
+
+// TestCorpus lints and fixes every file of a corpus: nothing crashes, a file that does not parse does not stop the
+// others, fixes come to an end and keep every byte outside their edits.
+func TestCorpus(t *testing.T) {
+	all := rules.All()
+	var parsed, refused, found, fixed int
+	byRule := map[string]int{}
+	for name, src := range corpus(t) {
+		file, err := definition.Parse("Dockerfile", src)
+		if err != nil {
+			var syntax *definition.SyntaxError
+			if !errors.As(err, &syntax) {
+				t.Errorf("%s: %v", name, err)
+			}
+			refused++
+			continue
+		}
+		parsed++
+		findings, err := lint.Run(file, all, lint.Config{At: now})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, f := range findings {
+			byRule[f.Rule]++
+		}
+		found += len(findings)
+		after, left, err := lint.Fix(file, all, lint.Config{At: now})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !bytes.Equal(after.Src, src) {
+			fixed++
+		}
+		checkNothingNew(t, name, findings, left)
+	}
+	t.Logf("%d files linted, %d refused, %d findings, %d files fixed", parsed, refused, found, fixed)
+	for _, r := range all {
+		t.Logf("%s %-28s %6d", r.ID, r.Name, byRule[r.ID])
+	}
+}
+
+// checkNothingNew fails when a file has more findings of a rule after fixing.
+func checkNothingNew(t *testing.T, name string, before, after []finding.Finding) {
+	t.Helper()
+	had := map[string]int{}
+	for _, f := range before {
+		had[f.Rule]++
+	}
+	for _, f := range after {
+		if had[f.Rule]--; had[f.Rule] == -1 {
+			t.Errorf("%s: fixing brings up %s", name, f)
+		}
+	}
+}
