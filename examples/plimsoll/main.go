@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,7 +20,10 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
-func main() { os.Exit(run()) }
+func main() {
+	log.SetOutput(io.Discard) // libraries that log there have nothing to say to a user
+	os.Exit(run())
+}
 
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

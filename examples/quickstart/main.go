@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -32,6 +34,7 @@ type options struct {
 }
 
 func main() {
+	log.SetOutput(io.Discard) // libraries that log there have nothing to say to a user
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	cmd := newCommand()
 	err := cmd.ExecuteContext(ctx)
