@@ -48,7 +48,6 @@ func (p *planner) judgeBans(ctx context.Context, in Input, ref reference, v *ver
 	}
 	for _, h := range hits {
 		if e := p.banException(h.ban); e != nil {
-			v.excepted = e
 			p.use(in, e, v)
 			continue
 		}
@@ -239,17 +238,4 @@ func spaced(a, b string) string {
 		return b
 	}
 	return a + " " + b
-}
-
-// use counts an exception and says so.
-func (p *planner) use(in Input, e *exception, v *verdict) {
-	p.uses[e]++
-	v.note(e.Place, "exception %s (%s, approved by %s, until %s) allows it: %s", e.ID, e.Owner, e.Approver, e.Until, e.Reason)
-	d := denial{rule: RuleExceptionUsed, related: e.Place, message: fmt.Sprintf("exception %s allows this %s until %s: %s", e.ID, what(in), e.Until, e.Reason)}
-	if !p.question.At.Before(e.warnBegins()) {
-		d.rule = RuleExceptionEnds
-		d.message = fmt.Sprintf("exception %s, which allows this %s, ends with %s: %s", e.ID, what(in), e.Until, e.Reason)
-		d.help = "move to a base of the catalog before, or ask " + e.Approver + " to prolong it"
-	}
-	v.warnings = append(v.warnings, d)
 }

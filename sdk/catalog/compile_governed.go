@@ -86,6 +86,8 @@ func (c *compiler) project(s *Selected, place finding.Place) projectMatcher {
 			c.report(at, "%q: an exception can't be for all projects; name a repository, or a group of them as https://host/group/*", clip(s.Repository))
 		case err != nil:
 			c.report(at, "%v", err)
+		case where.host == "" && !strings.HasPrefix(where.path, "/"):
+			c.report(at, "%q is a path that means another place for everyone; name a URL", clip(s.Repository))
 		}
 		m.where, m.group = projectKey(where), group
 	}

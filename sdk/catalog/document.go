@@ -46,7 +46,7 @@ const (
 	StatePreferred  State = "preferred"
 	StateAllowed    State = "allowed"    // the default
 	StateDeprecated State = "deprecated" // from Since on a warning; from the end of Until on it is refused
-	StateBanned     State = "banned"     // refused, whatever other entries say
+	StateBanned     State = "banned"     // refused, whatever other entries say; an exception may allow it
 )
 
 // Base is an entry: images of one repository that definitions may use.
@@ -85,7 +85,8 @@ type AgeRule struct {
 type HTTPRule struct {
 	// Host is "host" or "host:port", compared as a whole.
 	Host string `json:"host,omitempty"`
-	// Path is compared by segments: "/dist" allows /dist and /dist/x, not /distant. Default: everything.
+	// Path is compared by segments: "/dist" allows /dist and /dist/x, not /distant. Of several rules the one with the
+	// longest path decides. Default: everything.
 	Path string `json:"path,omitempty"`
 	// Unpinned allows files without --checksum.
 	Unpinned bool `json:"unpinned,omitempty"`

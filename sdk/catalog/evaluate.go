@@ -60,8 +60,8 @@ type denial struct {
 // verdict is what the entries and bans say about one image.
 type verdict struct {
 	entry    *base
-	ban      *ban       // that denied it
-	excepted *exception // that allowed it
+	ban      *ban         // that denied it
+	excepted []*exception // that allowed it
 	denied   *denial
 	warnings []denial
 	evidence []Evidence
@@ -104,6 +104,10 @@ func (p *planner) decide(in Input, v *verdict) Decision {
 	}
 	if v.ban != nil {
 		d.Ban = v.ban.ID
+	}
+	for _, e := range v.excepted {
+		p.uses[e]++
+		d.Exception, d.Owner = e.ID, cmp.Or(d.Owner, e.Owner)
 	}
 	if v.denied != nil {
 		d.Rule = v.denied.rule
@@ -163,9 +167,6 @@ func (p *planner) image(ctx context.Context, in Input) (Decision, error) {
 		}
 	}
 	d := p.decide(in, v)
-	if v.excepted != nil {
-		d.Exception, d.Owner = v.excepted.ID, cmp.Or(d.Owner, v.excepted.Owner)
-	}
 	if ref != asked {
 		d.Effective, d.Digest, d.Moved, d.Reason = ref.named(), ref.digest, true, moved.reason
 		if d.Allowed {

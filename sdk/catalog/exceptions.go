@@ -72,9 +72,22 @@ func (p *planner) except(ctx context.Context, in Input, asked reference, e *exce
 			return err
 		}
 	}
-	v.denied, v.excepted = nil, e
+	v.denied = nil
 	p.use(in, e, v)
 	return nil
+}
+
+// use lets an exception allow an input, and says so.
+func (p *planner) use(in Input, e *exception, v *verdict) {
+	v.excepted = append(v.excepted, e)
+	v.note(e.Place, "exception %s (%s, approved by %s, until %s) allows it: %s", e.ID, e.Owner, e.Approver, e.Until, e.Reason)
+	d := denial{rule: RuleExceptionUsed, related: e.Place, message: fmt.Sprintf("exception %s allows this %s until %s: %s", e.ID, what(in), e.Until, e.Reason)}
+	if !p.question.At.Before(e.warnBegins()) {
+		d.rule = RuleExceptionEnds
+		d.message = fmt.Sprintf("exception %s, which allows this %s, ends with %s: %s", e.ID, what(in), e.Until, e.Reason)
+		d.help = "move to a base of the catalog before, or ask " + e.Approver + " to prolong it"
+	}
+	v.warnings = append(v.warnings, d)
 }
 
 // exceptionFindings records the exceptions in force, and tells of those that nothing needed. Exceptions from rules are

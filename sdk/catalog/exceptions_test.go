@@ -94,6 +94,7 @@ func TestExceptions(t *testing.T) {
 		{Name: "scp form", Project: at("git@git.example:shop/cart.git", "services/cart"), Dockerfile: "FROM nginx:1.27", Want: nginx},
 		{Name: "ssh form", Project: at("ssh://git@git.example:22/shop/cart", "./services/cart"), Dockerfile: "FROM nginx:1.27", Want: nginx},
 		{Name: "host in upper case", Project: at("https://GIT.example/shop/cart/", "services/cart"), Dockerfile: "FROM nginx:1.27", Want: nginx},
+		{Name: "scp form with a slash", Project: at("git@git.example:/shop/cart.git", "services/cart"), Dockerfile: "FROM nginx:1.27", Want: nginx},
 		{Name: "other host", Project: at("https://git.example.evil/shop/cart", "services/cart"), Dockerfile: "FROM nginx:1.27", Want: denied},
 		{Name: "user that looks like the host", Project: at("https://git.example@evil.example/shop/cart", "services/cart"), Dockerfile: "FROM nginx:1.27", Want: denied},
 		{Name: "other repository", Project: at("https://git.example/shop/cart-evil", "services/cart"), Dockerfile: "FROM nginx:1.27", Want: denied},

@@ -5,30 +5,45 @@ import (
 	"strings"
 )
 
+// maxOptions is how many entries help names.
+const maxOptions = 3
+
 // help is the way out of a denial: what is allowed instead, nearest first, and whom to ask.
 func (p *planner) help(in Input, ref reference) string {
-	owner := ""
-	var options []string
-	for _, b := range p.alternatives(in, ref.repository) {
-		options = append(options, b.Selector.String()+" ("+b.Place.String()+")")
-		owner = b.Owner
+	if same := p.alternatives(in, ref.repository); len(same) > 0 {
+		return "allowed: " + options(same) + "; for an exception ask " + p.ask(same[0].Owner)
 	}
-	if len(options) > 0 {
-		return "allowed: " + strings.Join(options, "; ") + "; for an exception ask " + p.ask(owner)
-	}
-	var near []string
+	var near []*base
 	for _, repository := range p.nearRepositories(in, ref.repository) {
-		for _, b := range p.alternatives(in, repository) {
-			near = append(near, b.Selector.String()+" ("+b.Place.String()+")")
-		}
+		near = append(near, p.alternatives(in, repository)...)
 	}
 	if len(near) > 0 {
-		return "nearest in the catalog: " + strings.Join(near[:min(3, len(near))], "; ") + "; for an exception ask " + p.ask("")
+		return "nearest in the catalog: " + options(near) + "; for an exception ask " + p.ask("")
+	}
+	var others []*base
+	for _, b := range p.catalog.doc.Bases {
+		if all := p.alternatives(in, b.Repository); len(all) > 0 && !slices.Contains(others, all[0]) {
+			others = append(others, all[0])
+		}
+		if len(others) == maxOptions {
+			break
+		}
+	}
+	if len(others) > 0 {
+		return "in the catalog are: " + options(others) + "; for an exception ask " + p.ask("")
 	}
 	return "for an entry or an exception ask " + p.ask("")
 }
 
-// alternatives are up to three entries of a repository that are good for the same use now, the preferred first.
+func options(bases []*base) string {
+	var texts []string
+	for _, b := range bases[:min(maxOptions, len(bases))] {
+		texts = append(texts, b.Selector.String()+" ("+b.Place.String()+")")
+	}
+	return strings.Join(texts, "; ")
+}
+
+// alternatives are the entries of a repository that are good for the same use now, the preferred first.
 func (p *planner) alternatives(in Input, repository string) []*base {
 	platform, err := parsePlatform(in.Platform)
 	var out []*base
@@ -39,10 +54,10 @@ func (p *planner) alternatives(in Input, repository string) []*base {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b *base) int { return p.rank(a) - p.rank(b) })
-	return out[:min(3, len(out))]
+	return out
 }
 
-// nearRepositories are up to three repositories whose names are like one that is not listed: the same last part
+// nearRepositories are a few repositories whose names are like one that is not listed: the same last part
 // somewhere else, or a few letters off.
 func (p *planner) nearRepositories(in Input, repository string) []string {
 	_, last, _ := cutLast(repository, "/")
@@ -64,8 +79,8 @@ func (p *planner) nearRepositories(in Input, repository string) []string {
 		}
 		return strings.Compare(a.repository, b.repository)
 	})
-	names := make([]string, 0, 3)
-	for _, c := range found[:min(3, len(found))] {
+	names := make([]string, 0, maxOptions)
+	for _, c := range found[:min(maxOptions, len(found))] {
 		names = append(names, c.repository)
 	}
 	return names

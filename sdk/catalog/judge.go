@@ -166,6 +166,9 @@ func (p *planner) judgeEntry(ctx context.Context, in Input, ref reference, b *ba
 // pinned checks a reference with tag and digest: the tag alone is what an entry without digests knows, and the digest
 // alone is what would be read.
 func (p *planner) pinned(ctx context.Context, in Input, ref reference, v *verdict) error {
+	if !strings.Contains(in.Ref, "@") {
+		return nil
+	}
 	asked, err := parseReference(in.Ref)
 	if err != nil || asked.digest == "" || asked.digest != ref.digest || asked.repository != ref.repository || ref.tag == "" || !in.Reachable {
 		return nil //nolint:nilerr // an unreadable reference was denied before

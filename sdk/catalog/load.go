@@ -128,8 +128,10 @@ func newLoadError(problems []Problem) *LoadError {
 			strings.Compare(a.Message, b.Message))
 	})
 	problems = slices.Compact(problems)
-	if len(problems) > maxProblems {
-		problems = problems[:maxProblems]
+	if more := len(problems) - maxProblems; more > 0 {
+		problems = append(problems[:maxProblems], Problem{
+			Place: problems[maxProblems].Place, Message: fmt.Sprintf("and %d more problems", more),
+		})
 	}
 	return &LoadError{Problems: problems}
 }

@@ -15,7 +15,7 @@ type location struct {
 	path   string // begins with a slash; no query, fragment, "." or ".."
 }
 
-var scpForm = regexp.MustCompile(`^(?:[A-Za-z0-9_.-]+@)?([A-Za-z0-9.-]+):([^/\\].*)$`)
+var scpForm = regexp.MustCompile(`^(?:[A-Za-z0-9_.-]+@)?([A-Za-z0-9.-]+):/?([^/\\].*)$`)
 
 // ambiguous are the encoded forms of characters that structure a path.
 var ambiguous = regexp.MustCompile(`(?i)%(2f|5c|2e|25|00)`)

@@ -51,9 +51,9 @@ func (p *planner) move(ctx context.Context, in Input, asked reference, v *verdic
 		}
 		v.note(h.place, "%s is moved to %s: %s", m.to.named(), h.to.named(), h.reason)
 		switch {
-		case in.Role == RoleOnBuild:
-			v.deny(RuleMoveFailed, h.place, "have the base rebuilt without it, or with the other image",
-				"%s %q is to be moved to %s (%s), but a trigger in a base image can't be rewritten", what(in), asked.named(), h.to.named(), h.reason)
+		case !editable(in):
+			v.deny(RuleMoveFailed, h.place, unmovable(in),
+				"%s %q is to be moved to %s (%s), and no word of the definition says it", what(in), asked.named(), h.to.named(), h.reason)
 			return m, nil
 		case seen[h.to] || len(seen) > maxMoves:
 			v.deny(RuleMoveFailed, h.place, "ask "+p.ask("")+" to mend the substitutions",
@@ -66,6 +66,14 @@ func (p *planner) move(ctx context.Context, in Input, asked reference, v *verdic
 	}
 	m.reason = strings.Join(reasons, "; ")
 	return m, nil
+}
+
+// unmovable is the way out for an image that is not named in the definition.
+func unmovable(in Input) string {
+	if in.Role == RoleOnBuild {
+		return "have the base rebuilt with the other image in its ONBUILD"
+	}
+	return "give the other image to the build"
 }
 
 // hop is one step of a move.
@@ -222,8 +230,12 @@ func (p *planner) tellMove(in Input, d *Decision, ref reference, m move) {
 	if ref.digest == "" || ref.tag == "" {
 		message = fmt.Sprintf("%s %q is moved to %s: %s", what(in), in.Ref, ref, m.reason)
 	}
+	if in.Role == RoleFrontend {
+		p.find(in, denial{rule: RuleMoved, message: message, help: "the builder uses its own frontend; the line may go"})
+		return
+	}
 	f := p.find(in, denial{rule: RuleMoved, message: message, help: "the build reads the other image; change the definition to match"})
-	if text := d.token(); text != "" && editable(in) && in.Role != RoleFrontend {
+	if text := d.token(); text != "" {
 		f.Fixes = []finding.Fix{{
 			Message: "use " + text,
 			Edits:   []finding.Edit{{File: in.Place.File, Start: in.Place.Start.Offset, End: in.Place.End.Offset, New: text}},

@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"strings"
@@ -203,6 +204,62 @@ substitutions:
 		cases[i].Registry = registry
 	}
 	catalogtest.Run(t, cat, cases...)
+}
+
+func TestWhatNoWordSaysIsNotMoved(t *testing.T) {
+	cat := load(t, `version: 1
+owner: o
+bases: [{repository: docker.io/library/debian, tags: ["*"]}]
+contexts: {allow: [base]}
+substitutions: [{from: {repository: docker.io/library/debian, tags: ["1"]}, to: {tag: "2"}, reason: r}]
+`)
+	in := catalog.Input{
+		Kind: catalog.KindImage, Role: catalog.RoleOnBuild, Platform: "linux/amd64", Written: "debian:1", Ref: "docker.io/library/debian:1",
+		Digest: catalogtest.Digest("1"), Reachable: true,
+	}
+	given := in
+	given.Kind, given.Role, given.Written = catalog.KindContext, catalog.RoleContext, "base"
+	catalogtest.Run(t, cat,
+		catalogtest.Case{Name: "trigger", Inputs: []catalog.Input{in}, Want: []string{"deny debian:1 (DF1013)"}},
+		catalogtest.Case{Name: "context", Inputs: []catalog.Input{given}, Want: []string{"deny base (DF1013)"}},
+	)
+}
+
+func TestPlatforms(t *testing.T) {
+	cat := load(t, "version: 1\nowner: o\nbases: [{repository: quay.example/x, tags: [\"*\"], platforms: [linux/amd64]}]\n")
+	catalogtest.Run(t, cat, catalogtest.Case{
+		Name: "one of two", Inputs: platformInputs("quay.example/x:1", "quay.example/x:1"), Want: []string{"allow x-$ARCH", "deny x-$ARCH (DF1007)"},
+	})
+}
+
+// The names of a plan's fields are in records that outlive programs.
+func TestPlanJSON(t *testing.T) {
+	plan, err := catalogtest.Plan(t.Context(), load(t, governed), catalogtest.Case{
+		Project:    catalog.Project{Repository: "https://git.example/shop/cart", Directory: "services/cart"},
+		Dockerfile: "FROM nginx:1.27 AS a\nFROM debian:12.10 AS b\nFROM debian:12.8\nCOPY --from=evil:1 / /\n",
+		Registry: catalogtest.Tags("docker.io/library/nginx:1.27", "docker.io/library/debian:12.10", "docker.io/library/debian:12.8",
+			"docker.io/library/debian:12.9", "docker.io/library/evil:1"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.MarshalIndent(plan, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const golden = "testdata/plan.json"
+	if *update {
+		if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestMoveNeedsItsTarget(t *testing.T) {

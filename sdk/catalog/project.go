@@ -1,6 +1,9 @@
 package catalog
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // Project is on whose behalf a plan is made. Exceptions are matched against it.
 type Project struct {
@@ -37,7 +40,8 @@ func (m *projectMatcher) matches(p Project) (bool, error) {
 	} else if key != m.where {
 		return false, nil
 	}
-	if strings.Contains("/"+p.Directory+"/", "/../") || !below(strings.TrimPrefix(p.Directory, "./"), strings.TrimPrefix(m.path, "./")) {
+	outside := strings.Contains("/"+p.Directory+"/", "/../")
+	if outside || !below(path.Clean("/"+p.Directory), path.Clean("/"+m.path)) {
 		return false, nil
 	}
 	if m.condition == nil {
