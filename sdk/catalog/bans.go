@@ -140,15 +140,32 @@ func (p *planner) banned(ctx context.Context, in Input, ref reference, b *ban) (
 	case len(b.Digests) > 0 || !known:
 		return "", nil
 	}
-	// Another tag, a tag that floats, or no tag: it may still be an image that the banned tags name.
-	named, err := p.named(ctx, b)
-	if err != nil {
-		return "", err
+	return p.alias(ctx, ref, func(tag string) bool { return b.match.wide(tag, "") == fitYes })
+}
+
+// judgeBannedState denies what an entry with state banned names.
+func (p *planner) judgeBannedState(ctx context.Context, in Input, ref reference, v *verdict) error {
+	platform, _ := parsePlatform(in.Platform)
+	for _, b := range p.catalog.bases[ref.repository] {
+		if b.State != StateBanned || !b.on(platform) {
+			continue
+		}
+		how := ""
+		if b.match.narrow(ref.tag, ref.digest) == fitYes {
+			how = "its entry says so"
+		} else if len(b.Digests) == 0 && in.Reachable && ref.digest != "" {
+			var err error
+			if how, err = p.alias(ctx, ref, func(tag string) bool { return b.match.narrow(tag, "") == fitYes }); err != nil {
+				return fmt.Errorf("%s: banned entry: %w", b.Place, err)
+			}
+		}
+		if how != "" {
+			v.entry = b
+			v.deny(RuleBanned, b.Place, p.help(in, ref), "%s %q is banned (%s)%s", what(in), ref.named(), how, note(b))
+			return nil
+		}
 	}
-	if tag, ok := named[ref.digest]; ok {
-		return "it is the same image as tag " + tag, nil
-	}
-	return "", nil
+	return nil
 }
 
 // Limits of asking what the tags of a ban mean.
@@ -157,20 +174,15 @@ const (
 	resolvers     = 8
 )
 
-// named maps the digests of what a ban names by tags or versions to one of those tags.
-func (p *planner) named(ctx context.Context, b *ban) (map[string]string, error) {
-	all, err := p.facts.tags(ctx, b.Repository)
+// alias looks for a banned tag that names the same image: the reference may have another tag, one that floats, or none.
+func (p *planner) alias(ctx context.Context, ref reference, banned func(tag string) bool) (how string, err error) {
+	all, err := p.facts.tags(ctx, ref.repository)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	var tags []string
-	for _, tag := range all {
-		if b.match.wide(tag, "") == fitYes {
-			tags = append(tags, tag)
-		}
-	}
+	tags := slices.DeleteFunc(slices.Clone(all), func(tag string) bool { return !banned(tag) })
 	if len(tags) > maxBannedTags {
-		return nil, fmt.Errorf("it names %d tags of %s, too many to compare with; list digests in it instead", len(tags), b.Repository)
+		return "", fmt.Errorf("it names %d tags of %s, too many to compare with; list digests in it instead", len(tags), ref.repository)
 	}
 	slices.Sort(tags)
 	digests, errs := make([]string, len(tags)), make([]error, len(tags))
@@ -178,19 +190,18 @@ func (p *planner) named(ctx context.Context, b *ban) (map[string]string, error) 
 	for worker := range min(resolvers, len(tags)) {
 		wait.Go(func() {
 			for i := worker; i < len(tags) && ctx.Err() == nil; i += resolvers {
-				digests[i], errs[i] = p.facts.resolve(ctx, reference{repository: b.Repository, tag: tags[i]})
+				digests[i], errs[i] = p.facts.resolve(ctx, reference{repository: ref.repository, tag: tags[i]})
 			}
 		})
 	}
 	wait.Wait()
 	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
-		return nil, err
+		return "", err
 	}
-	named := make(map[string]string, len(tags))
-	for i, tag := range slices.Backward(tags) {
-		named[digests[i]] = tag
+	if i := slices.Index(digests, ref.digest); i >= 0 {
+		return "it is the same image as tag " + tags[i], nil
 	}
-	return named, nil
+	return "", nil
 }
 
 // BansOn returns the bans that are in effect on an image at a time, as far as that can be told from its name, for those

@@ -57,8 +57,9 @@ type denial struct {
 	related finding.Place
 }
 
-// verdict is what the entries and bans say about one image.
+// verdict is what the catalog says about one input. Only what is granted and not denied is allowed.
 type verdict struct {
+	granted  bool
 	entry    *base
 	ban      *ban         // that denied it
 	excepted []*exception // that allowed it
@@ -88,7 +89,7 @@ func (p *planner) input(ctx context.Context, in Input) (Decision, error) {
 			return p.image(ctx, in) // a named context that stands for an image
 		}
 		v := &verdict{}
-		p.context(in, v)
+		v.granted = p.context(in, v)
 		return p.decide(in, v), nil
 	}
 	v := &verdict{}
@@ -98,6 +99,9 @@ func (p *planner) input(ctx context.Context, in Input) (Decision, error) {
 
 // decide makes the decision and the findings from a verdict about the input as it was asked for.
 func (p *planner) decide(in Input, v *verdict) Decision {
+	if !v.granted && v.denied == nil {
+		v.deny(RuleNotListed, finding.Place{}, "", "%s %q: nothing in the catalog allows it", what(in), clip(in.Ref))
+	}
 	d := Decision{Input: in, Effective: in.Ref, Digest: in.Digest, Allowed: v.denied == nil, Evidence: v.evidence}
 	if v.entry != nil {
 		d.Entry, d.Owner = v.entry.Place.String(), v.entry.Owner

@@ -72,7 +72,7 @@ func (p *planner) except(ctx context.Context, in Input, asked reference, e *exce
 			return err
 		}
 	}
-	v.denied = nil
+	v.granted, v.denied = true, nil
 	p.use(in, e, v)
 	return nil
 }

@@ -48,8 +48,7 @@ func (p *planner) alternatives(in Input, repository string) []*base {
 	platform, err := parsePlatform(in.Platform)
 	var out []*base
 	for _, b := range p.catalog.bases[repository] {
-		onPlatform := err != nil || len(b.Platforms) == 0 || slices.Contains(b.Platforms, platform)
-		if onPlatform && b.State != StateBanned && !p.deprecated(b) && b.serves(in) {
+		if (err != nil || b.on(platform)) && b.State != StateBanned && !p.deprecated(b) && b.serves(in) {
 			out = append(out, b)
 		}
 	}

@@ -15,6 +15,9 @@ func (p *planner) judge(ctx context.Context, in Input, ref reference, security b
 	if err := p.judgeBans(ctx, in, ref, v); err != nil || v.denied != nil {
 		return err
 	}
+	if err := p.judgeBannedState(ctx, in, ref, v); err != nil || v.denied != nil {
+		return err
+	}
 	candidates := p.candidates(in, ref, v)
 	for _, b := range candidates {
 		attempt := &verdict{entry: b}
@@ -27,6 +30,7 @@ func (p *planner) judge(ctx context.Context, in Input, ref reference, security b
 		v.entry, v.denied = b, attempt.denied
 		v.evidence = append(v.evidence, attempt.evidence...)
 		if attempt.denied == nil {
+			v.granted = true
 			v.warnings = append(v.warnings, attempt.warnings...)
 			return nil
 		}
@@ -44,6 +48,9 @@ func (p *planner) candidates(in Input, ref reference, v *verdict) []*base {
 	var matching []*base
 	var floats *base
 	for _, b := range bases {
+		if b.State == StateBanned {
+			continue
+		}
 		switch b.match.narrow(ref.tag, ref.digest) {
 		case fitYes:
 			matching = append(matching, b)
@@ -67,18 +74,9 @@ func (p *planner) candidates(in Input, ref reference, v *verdict) []*base {
 	return p.usable(in, ref, matching, v)
 }
 
-// usable leaves out the entries that are for something else or whose time is over. An entry with state banned decides
-// alone.
+// usable leaves out the entries that are for something else or whose time is over.
 func (p *planner) usable(in Input, ref reference, matching []*base, v *verdict) []*base {
 	platform, _ := parsePlatform(in.Platform)
-	onPlatform := func(b *base) bool { return len(b.Platforms) == 0 || slices.Contains(b.Platforms, platform) }
-	for _, b := range matching {
-		if b.State == StateBanned && onPlatform(b) {
-			v.entry = b
-			v.deny(RuleBanned, b.Place, p.help(in, ref), "%s %q is banned%s", what(in), ref.named(), note(b))
-			return nil
-		}
-	}
 	kind := neededKind(in)
 	steps := []struct {
 		keep func(*base) bool
@@ -87,7 +85,7 @@ func (p *planner) usable(in Input, ref reference, matching []*base, v *verdict) 
 		{func(b *base) bool { return b.serves(in) }, func(b *base) {
 			v.deny(RuleKind, b.Place, p.help(in, ref), "%s %q is listed as %s, and is used here as %s", what(in), ref.named(), b.kinds(), kind)
 		}},
-		{onPlatform, func(b *base) {
+		{func(b *base) bool { return b.on(platform) }, func(b *base) {
 			v.deny(RulePlatform, b.Place, p.help(in, ref), "%s %q is listed for %s, not for %s", what(in), ref.named(), strings.Join(b.Platforms, ", "), platform)
 		}},
 		{func(b *base) bool { return b.State != StateDeprecated || !b.Until.ended(p.question.At) }, func(b *base) {
@@ -217,6 +215,11 @@ func neededKind(in Input) BaseKind {
 		return BaseRuntime
 	}
 	return BaseBuildOnly
+}
+
+// on says whether the entry is for a platform.
+func (b *base) on(platform string) bool {
+	return len(b.Platforms) == 0 || slices.Contains(b.Platforms, platform)
 }
 
 // serves says whether the entry is for what the definition does with the image. A runtime base may be built with too.

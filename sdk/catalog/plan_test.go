@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -68,6 +69,8 @@ bases:
 		"quay.example/both:stable": {Digest: catalogtest.Digest("pinned")},
 		"quay.example/both:other":  {Digest: catalogtest.Digest("pinned")},
 	}}
+	alias := catalogtest.Tags("docker.io/library/debian:12.7")
+	alias.Images["docker.io/library/debian:13"] = catalogtest.Image{Digest: catalogtest.Digest("docker.io/library/debian:12.7")}
 	catalogtest.Run(t, cat, []catalogtest.Case{
 		{Name: "in range", Dockerfile: "FROM debian:12.9", Want: []string{"allow debian:12.9"}, Findings: []string{}},
 		{Name: "below range", Dockerfile: "FROM debian:12.3", Want: []string{"deny debian:12.3 (DF1001)"}},
@@ -82,6 +85,7 @@ bases:
 		{Name: "deprecated", At: day("2026-09-30"), Dockerfile: "FROM debian:11.8", Want: []string{"allow debian:11.8"}, Findings: []string{"DF1004"}},
 		{Name: "retired", At: day("2026-10-01"), Dockerfile: "FROM debian:11.8", Want: []string{"deny debian:11.8 (DF1005)"}, Findings: []string{"DF1005"}},
 		{Name: "end of life", At: day("2028-01-02"), Dockerfile: "FROM debian:12.9", Want: []string{"allow debian:12.9"}, Findings: []string{"DF1011"}},
+		{Name: "another tag of what is banned", Registry: alias, Dockerfile: "FROM debian:13", Want: []string{"deny debian:13 (DF1003)"}},
 		{Name: "build-only as runtime", Dockerfile: "FROM golang:1.26", Want: []string{"deny golang:1.26 (DF1006)"}},
 		{
 			Name: "build-only in a build stage", Dockerfile: "FROM golang:1.26-alpine AS build\nFROM debian:12.9\nCOPY --from=build /x /x\nCOPY --from=golang:1.26 /y /y\n",
@@ -275,6 +279,25 @@ substitutions: [{from: {repository: docker.io/library/debian, tags: ["1"]}, to: 
 	}
 }
 
+func TestNewestOfManyTags(t *testing.T) {
+	cat := load(t, `version: 1
+owner: o
+bases: [{repository: docker.io/library/debian, versions: ">=1 <500"}]
+substitutions: [{from: {repository: docker.io/library/debian, tags: ["1.0"]}, to: {newest: ">=1"}, reason: r}]
+`)
+	registry := catalogtest.Tags("docker.io/library/debian:1.0")
+	for i := range 100_000 {
+		registry.Images[fmt.Sprintf("docker.io/library/debian:%d.%d", i/100, i%100)] = catalogtest.Image{}
+	}
+	catalogtest.Run(t, cat, catalogtest.Case{
+		Name: "100,000 tags", Registry: registry, Dockerfile: "FROM debian:1.0", Want: []string{"move debian:1.0 to docker.io/library/debian:499.99"},
+	})
+	want := []string{"tags docker.io/library/debian", "resolve docker.io/library/debian:499.99"}
+	if diff := cmp.Diff(want, registry.Asked()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestLoopAtRunTime(t *testing.T) {
 	cat := load(t, `version: 1
 owner: o
@@ -394,7 +417,7 @@ func TestEachFactIsAskedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"resolve docker.io/library/debian:12.9"}
+	want := []string{"resolve docker.io/library/debian:12.9", "tags docker.io/library/debian"} // one of which is banned
 	if diff := cmp.Diff(want, registry.Asked()); diff != "" {
 		t.Error(diff)
 	}

@@ -15,6 +15,7 @@ func (p *planner) source(in Input) Decision {
 	if rule == nil {
 		return p.decide(in, v)
 	}
+	v.granted = true
 	v.note(rule.place, "%s%s is listed (owner %s)", rule.host, rule.path, rule.owner)
 	switch {
 	case (where.scheme == "http" || where.scheme == "git") && !rule.insecure:
