@@ -60,6 +60,7 @@ func NewSupervisor(ctx context.Context, options Options) (*Supervisor, error) {
 	defer theirs.Close()
 	s := &Supervisor{conn: ours, stderr: &tail{}, gone: make(chan struct{}), pending: map[uint64]chan answer{}}
 	s.cmd = reexec.Command(stage.SupervisorName)
+	s.cmd.Env = []string{"TMPDIR=" + os.TempDir()}
 	s.cmd.Stderr = s.stderr
 	s.cmd.ExtraFiles = []*os.File{theirs}
 	// A session of its own keeps Ctrl-C away from it: this process cleans up first.
@@ -108,6 +109,9 @@ func (s *Supervisor) Weaknesses() []string { return slices.Clone(s.weaknesses) }
 
 // SingleID says whether the supervisor is in a user namespace of its own that has one id only.
 func (s *Supervisor) SingleID() bool { return s.single }
+
+// PID is the supervisor's process id.
+func (s *Supervisor) PID() int { return s.cmd.Process.Pid }
 
 // Close kills all containers, removes every trace of them and ends the supervisor.
 func (s *Supervisor) Close() error {

@@ -37,12 +37,8 @@ func newGroupTree() *groupTree {
 			}
 			continue
 		}
-		if f, err := os.Open(g.Dir); err == nil {
-			if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-				t.locks = append(t.locks, f)
-			} else {
-				_ = f.Close()
-			}
+		if lock := tryLock(g.Dir); lock != nil {
+			t.locks = append(t.locks, lock)
 		}
 		t.groups = append(t.groups, g)
 	}
@@ -123,14 +119,10 @@ func (t *groupTree) remove() {
 func sweep(parent ControlGroup) {
 	dirs, _ := filepath.Glob(filepath.Join(parent.Dir, groupPrefix+"*"))
 	for _, dir := range dirs {
-		f, err := os.Open(dir)
-		if err != nil {
-			continue
-		}
-		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+		if lock := tryLock(dir); lock != nil {
 			_ = ControlGroup{Dir: dir}.remove()
+			_ = lock.Close()
 		}
-		_ = f.Close()
 	}
 }
 

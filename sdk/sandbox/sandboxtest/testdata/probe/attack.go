@@ -31,6 +31,8 @@ func attack(args []string) {
 		{"vsock", func() error { return socket(40, syscall.SOCK_STREAM, 0) }},
 		{"chroot", func() error { return syscall.Chroot("/tmp") }},
 		{"mknod", func() error { return syscall.Mknod("/tmp/disk", syscall.S_IFBLK|0o666, 8<<8) }},
+		{"use-device", func() error { return useDevice("/tmp/null") }},
+		{"use-device-in-dev", func() error { return useDevice("/dev/other-null") }},
 		{"setuid", func() error { return errno(syscall.RawSyscall(syscall.SYS_SETUID, 4321, 0, 0)) }},
 		{"keyctl", func() error { return errno(syscall.RawSyscall(syscall.SYS_KEYCTL, 0, 0, 0)) }},
 		{"bpf", func() error { return errno(syscall.RawSyscall(321, 0, 0, 0)) }},
@@ -45,6 +47,9 @@ func attack(args []string) {
 		{"write-root", func() error { return os.WriteFile("/written", nil, 0o644) }},
 		{"network", func() error { return connect("192.0.2.1:80") }},
 		{"raise-nofile", raiseLimit},
+	}
+	if slices.Contains(args, "chmod-mask") { // allowed, as long as it is not the host's file
+		fmt.Printf("chmod-mask: %s\n", outcome(os.Chmod("/proc/timer_list", 0o600)))
 	}
 	for _, a := range attacks {
 		if len(args) > 0 && !slices.Contains(args, a.name) {
@@ -73,6 +78,18 @@ func socket(domain, kind, protocol int) error {
 	fd, err := syscall.Socket(domain, kind, protocol)
 	if err == nil {
 		_ = syscall.Close(fd)
+	}
+	return err
+}
+
+// useDevice makes a null device and opens it.
+func useDevice(name string) error {
+	if err := syscall.Mknod(name, syscall.S_IFCHR|0o666, 1<<8|3); err != nil {
+		return err
+	}
+	f, err := os.Open(name)
+	if err == nil {
+		_ = f.Close()
 	}
 	return err
 }

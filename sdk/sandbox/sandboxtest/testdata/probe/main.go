@@ -26,13 +26,14 @@ func main() {
 		"flood": flood, "eat": eat, "bomb": bomb, "cat": cat, "write": write, "env": environment, "id": id, "echo": echo,
 		"attack": attack, "dial": dial, "list": list, "background": background, "hostname": hostname, "listen-udp": listenUDP,
 		"cwd": cwd, "stat": stat, "tty": tty, "zombie": zombie, "core-limit": coreLimit, "pid": pid, "getenv": getenv,
-		"print-many": printMany, "contains": contains, "fill": fill, "files": files,
+		"print-many": printMany, "contains": contains, "fill": fill, "run": run,
+		"read-only": readOnly, "files": files,
 	}
-	run, ok := commands[os.Args[1]]
+	command, ok := commands[os.Args[1]]
 	if !ok {
 		fail("no such command: " + os.Args[1])
 	}
-	run(args)
+	command(args)
 }
 
 func fail(message string) {
@@ -237,6 +238,20 @@ func contains(args []string) {
 		fail(string(b))
 	}
 	fmt.Println("yes")
+}
+
+// run runs a program.
+func run(args []string) {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	check(cmd.Run())
+}
+
+// readOnly says whether a file lies on a read-only mount.
+func readOnly(args []string) {
+	var st syscall.Statfs_t
+	check(syscall.Statfs(args[0], &st))
+	fmt.Println(st.Flags&syscall.MS_RDONLY != 0)
 }
 
 // fill writes a file of so many bytes.
