@@ -54,6 +54,8 @@ func TestCommandsHaveTheirPlaces(t *testing.T) {
 		{"exec form", `RUN ["/bin/apt-get", "install", "x\"y"]`, `2:7 apt-get|install|x"y`},
 		{"shell in exec form", `RUN ["bash", "-euc", "a \"b\" c"]`, `2:7 bash|-euc|a "b" c;2:23 a|b|c`},
 		{"nested", `RUN sh -c "a \"b c\" 'd'; bash -c 'e f'"`, `2:5 sh|-c|a "b c" 'd'; bash -c 'e f';2:12 a|b c|d;2:27 bash|-c|e f;2:36 e|f`},
+		{"options before -c", `RUN bash -euo pipefail +o histexpand -c 'a b' && bash x.sh -c 'c'`, `2:5 bash|-euo|pipefail|+o|histexpand|-c|a b;2:42 a|b;2:50 bash|x.sh|-c|c`},
+		{"su", `RUN su - app -c "a b"`, `2:5 su|-|app|-c|a b;2:18 a|b`},
 		{"onbuild", "ONBUILD RUN a b", "2:13 a|b"},
 		{"powershell", "SHELL [\"pwsh\", \"-c\"]\nRUN a b", ""},
 		{"bash only syntax under sh", "RUN [[ a == b ]] && diff <(a) b", "2:21 diff|<(a)|b;2:28 a"},
@@ -101,7 +103,7 @@ RUN x
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "2 sh,5 bash,7 sh,11 ksh"
+	want := "2 sh,5 bash,7 sh,9 cmd,11 ksh"
 	var got []string
 	for _, f := range findings {
 		line, _, _ := strings.Cut(strings.TrimPrefix(f.Place.String(), "Dockerfile:"), ":")

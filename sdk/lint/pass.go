@@ -16,7 +16,7 @@ type Pass struct {
 	File *definition.File
 	// Scripts are the shell scripts of the file, parsed, in order: RUN, and CMD, ENTRYPOINT and HEALTHCHECK in shell form or
 	// with a shell in exec form; strings that a script hands to a shell are scripts of their own, after the one they are in.
-	// Scripts in a language that is no POSIX-like shell are not among them.
+	// Those that could not be read have an Err and no commands.
 	Scripts []*Script
 	// Suppressions are those in the file, in order. Whether they are used is known to rules that run Last.
 	Suppressions []*Suppression

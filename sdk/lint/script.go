@@ -19,7 +19,7 @@ type Script struct {
 	// File is the syntax tree; nil in exec form and when Err is set. Offsets in it count in the script, not in the file;
 	// [Script.Word] translates.
 	File *syntax.File
-	// Err says why the shell would refuse the script.
+	// Err says why the script was not read: it has an error, is too long, or is not for such a shell ([ErrForeign]).
 	Err error
 	// Commands are its simple commands in order, those in substitutions and functions among them.
 	Commands []*Command
@@ -120,6 +120,9 @@ func shellScript(in *definition.Instruction, shell []string, word definition.Wor
 			s.Shell = strings.Fields(line)
 			if len(s.Shell) > 1 && path.Base(s.Shell[0]) == "env" {
 				s.Shell = s.Shell[1:]
+				if len(s.Shell) > 1 && s.Shell[0] == "-S" {
+					s.Shell = s.Shell[1:]
+				}
 			}
 		}
 		return s

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -9,6 +10,9 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 )
+
+// ErrForeign is the [Script.Err] of a script in a language that no parser here reads: PowerShell, cmd, Python.
+var ErrForeign = errors.New("not in the language of a POSIX-like shell")
 
 var (
 	linuxShell   = []string{"/bin/sh", "-c"}
@@ -104,10 +108,12 @@ func (sp *scriptParser) exec(in *definition.Instruction, words []definition.Word
 	sp.nested(s)
 }
 
-// shell parses a script and those in it. One that is not for a POSIX-like shell is dropped.
+// shell parses a script and those in it.
 func (sp *scriptParser) shell(s *Script) {
+	sp.scripts = append(sp.scripts, s)
 	variant, ok := variantOf(s.ShellName())
 	if !ok {
+		s.Err = ErrForeign
 		return
 	}
 	s.File, s.Err = sp.parse(variant, s.text)
@@ -117,7 +123,6 @@ func (sp *scriptParser) shell(s *Script) {
 			s.File, s.Err = f, nil
 		}
 	}
-	sp.scripts = append(sp.scripts, s)
 	if s.Err != nil {
 		s.File = nil
 		return
@@ -158,7 +163,7 @@ func variantOf(shell string) (syntax.LangVariant, bool) {
 	switch strings.TrimSuffix(shell, ".exe") {
 	case "sh", "ash", "dash":
 		return syntax.LangPOSIX, true
-	case "bash", "rbash":
+	case "bash", "rbash", "zsh": // what zsh has of its own does not parse, and is reported
 		return syntax.LangBash, true
 	case "ksh", "mksh", "pdksh", "oksh", "ksh93":
 		return syntax.LangMirBSDKorn, true

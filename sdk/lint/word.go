@@ -61,18 +61,29 @@ const maxDepth = 5
 // script returns the script that the command hands to a shell, with -c or as a heredoc; nil when there is none that can
 // be known.
 func (c *Command) script() *Script {
-	if !isShell(c.Name) || c.Script.depth == maxDepth {
+	if c.Script.depth == maxDepth {
 		return nil
 	}
 	inner := &Script{Instruction: c.Script.Instruction, Shell: []string{c.name.Text, "-c"}, Outer: c, depth: c.Script.depth + 1}
-	for i, a := range c.Args {
-		if a.IsFlag() {
-			if isFlag(a.Text, "-c") && i+1 < len(c.Args) {
-				return inner.fromArg(c.Args[i+1])
-			}
-			continue
+	if c.Name == "su" || c.Name == "runuser" {
+		inner.Shell = linuxShell
+		if a, ok := c.Value("-c", "--command"); ok {
+			return inner.fromArg(a)
 		}
-		return nil // a script file
+		return nil
+	}
+	if !isShell(c.Name) {
+		return nil
+	}
+	for i := 0; i < len(c.Args); i++ {
+		switch a := c.Args[i]; {
+		case isFlag(a.Text, "-c") && a.IsFlag() && i+1 < len(c.Args):
+			return inner.fromArg(c.Args[i+1])
+		case takesOption(a.Text):
+			i++
+		case !a.IsFlag() && !strings.HasPrefix(a.Text, "+"):
+			return nil // a script file
+		}
 	}
 	if c.Stmt == nil {
 		return nil
@@ -84,6 +95,15 @@ func (c *Command) script() *Script {
 		}
 	}
 	return nil
+}
+
+// takesOption says whether a flag of a shell takes the next word: -o pipefail, -euo pipefail, +O extglob.
+func takesOption(flag string) bool {
+	if len(flag) < 2 || flag[0] != '-' && flag[0] != '+' {
+		return false
+	}
+	last := flag[len(flag)-1]
+	return isLetters(flag[1:]) && (last == 'o' || last == 'O') || flag == "--rcfile" || flag == "--init-file"
 }
 
 // fromArg takes the text of an argument as the script. Variables that the outer shell expands stay as written: they may

@@ -17,8 +17,7 @@ var apkNoCache = lint.Rule{
 			if c.Has("--no-cache") || hasCacheMount(c.Script.Instruction, "/var/cache/apk", "/etc/apk/cache") || removes(c.Script, "/var/cache/apk") {
 				continue
 			}
-			pass.Report(c.verb.Word(), "apk add leaves the package index in the layer; add --no-cache").
-				Fix("add --no-cache", lint.Insert(c.verb.Word().End, " --no-cache"))
+			c.offer(pass.Report(c.verb.Word(), "apk add leaves the package index in the layer; add --no-cache"), "--no-cache")
 		}
 	},
 }

@@ -33,6 +33,19 @@ func invocations(pass *lint.Pass, names, withValue, verbs []string) iter.Seq[inv
 	}
 }
 
+// offer offers to add a flag after the verb. After "--" it would be no flag.
+func (c invocation) offer(r *lint.Report, flag string) {
+	for _, a := range c.Args {
+		if a.Text == "--" {
+			return
+		}
+		if a.Text == c.verb.Text {
+			break
+		}
+	}
+	r.Fix("add "+flag, lint.Insert(c.verb.Word().End, " "+flag))
+}
+
 // apt yields the commands of apt and apt-get with one of the verbs.
 func apt(pass *lint.Pass, verbs ...string) iter.Seq[invocation] {
 	return invocations(pass, []string{"apt-get", "apt"}, aptValues, verbs)

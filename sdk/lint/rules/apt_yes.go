@@ -14,8 +14,7 @@ var aptYes = lint.Rule{
 			if c.Has("-y", "--yes", "--assume-yes", "--force-yes", "-s", "--simulate", "--dry-run", "-d", "--download-only") || c.Unknown() || quiet(c) || fedYes(c.Command) {
 				continue
 			}
-			pass.Report(c.verb.Word(), "%s %s asks before it goes on, and nobody answers in a build; add --yes", c.Name, c.verb.Text).
-				Fix("add --yes", lint.Insert(c.verb.Word().End, " --yes"))
+			c.offer(pass.Report(c.verb.Word(), "%s %s asks before it goes on, and nobody answers in a build; add --yes", c.Name, c.verb.Text), "--yes")
 		}
 	},
 }

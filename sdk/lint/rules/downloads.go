@@ -143,6 +143,9 @@ var interpreters = map[string]bool{
 
 // readsProgram says whether an interpreter takes its program from its input: it has no script file and no -c or -e.
 func readsProgram(c *lint.Command) bool {
+	if c.Name == "." || c.Name == "source" {
+		return len(c.Args) > 0 && (c.Args[0].Text == "/dev/stdin" || c.Args[0].Text == "/proc/self/fd/0")
+	}
 	if !interpreters[c.Name] {
 		return false
 	}
@@ -159,13 +162,18 @@ func readsProgram(c *lint.Command) bool {
 	return true
 }
 
-// substituted returns the commands of c's script that stand in a substitution within c's own words: $(...) or <(...).
+// substituted returns the commands of c's script that stand in a substitution within c's own words or redirections:
+// $(...) or <(...).
 func substituted(c *lint.Command) []*lint.Command {
 	if c.Call == nil {
 		return nil
 	}
+	words := c.Call.Args
+	for _, r := range c.Stmt.Redirs {
+		words = append(words[:len(words):len(words)], r.Word)
+	}
 	var inside []*lint.Command
-	for _, w := range c.Call.Args {
+	for _, w := range words {
 		syntax.Walk(w, func(n syntax.Node) bool {
 			switch n.(type) {
 			case *syntax.CmdSubst, *syntax.ProcSubst:

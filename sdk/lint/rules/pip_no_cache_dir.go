@@ -16,8 +16,7 @@ var pipNoCacheDir = lint.Rule{
 				removesIn(pass, c.Script, "/root/.cache/pip") || setsVariable(pass, c.Script, "PIP_NO_CACHE_DIR", "PIP_CACHE_DIR") || c.Unknown() {
 				continue
 			}
-			pass.Report(c.verb.Word(), "pip install keeps what it downloads in the layer; add --no-cache-dir, or mount a cache").
-				Fix("add --no-cache-dir", lint.Insert(c.verb.Word().End, " --no-cache-dir"))
+			c.offer(pass.Report(c.verb.Word(), "pip install keeps what it downloads in the layer; add --no-cache-dir, or mount a cache"), "--no-cache-dir")
 		}
 	},
 }

@@ -27,7 +27,7 @@ func reportPiped(pass *lint.Pass, p *lint.Pipeline) {
 	var download *lint.Command
 	for _, stage := range p.Stages {
 		for _, c := range stage {
-			if download != nil && readsProgram(c) && c.Stmt != nil {
+			if download != nil && readsProgram(c) {
 				pass.Report(c.NameWord(), "%s runs what %s downloads, unseen and unverified; download to a file, check its checksum, then run it", c.Name, download.Name).
 					Related(download.NameWord(), "downloaded here")
 				return
@@ -39,14 +39,19 @@ func reportPiped(pass *lint.Pass, p *lint.Pipeline) {
 	}
 }
 
-// reportSubstituted reports sh -c "$(curl ...)", eval "$(curl ...)", . <(curl ...) and bash <(curl ...).
+// reportSubstituted reports sh -c "$(curl ...)", eval "$(curl ...)", . <(curl ...), bash < <(curl ...) and $(curl ...).
 func reportSubstituted(pass *lint.Pass, c *lint.Command) {
-	if !interpreters[c.Name] && c.Name != "eval" && c.Name != "source" && c.Name != "." {
+	runsIt := interpreters[c.Name] || c.Name == "eval" || c.Name == "source" || c.Name == "." || c.Name == "" && c.Script.Outer == nil
+	if !runsIt {
 		return
 	}
 	inside := substituted(c)
 	if i := slices.IndexFunc(inside, isDownload); i >= 0 {
-		pass.Report(c.NameWord(), "%s runs what %s downloads, unseen and unverified; download to a file, check its checksum, then run it", c.Name, inside[i].Name).
+		name := c.Name
+		if name == "" {
+			name = "the shell"
+		}
+		pass.Report(c.NameWord(), "%s runs what %s downloads, unseen and unverified; download to a file, check its checksum, then run it", name, inside[i].Name).
 			Related(inside[i].NameWord(), "downloaded here")
 	}
 }

@@ -15,8 +15,7 @@ var rpmYes = lint.Rule{
 			if c.Has("-y", "--assumeyes", "--non-interactive", "-n", "--assumeno", "--downloadonly", "--no-confirm") || c.Unknown() || fedYes(c.Command) {
 				continue
 			}
-			pass.Report(c.verb.Word(), "%s %s asks before it goes on, and nobody answers in a build; add -y", c.Name, c.verb.Text).
-				Fix("add -y", lint.Insert(c.verb.Word().End, " -y"))
+			c.offer(pass.Report(c.verb.Word(), "%s %s asks before it goes on, and nobody answers in a build; add -y", c.Name, c.verb.Text), "-y")
 		}
 	},
 }

@@ -134,6 +134,7 @@ func All() []lint.Rule {
 		variableInExecForm,
 		malformedExecForm,
 		removedLater,
+		unjudgedScript,
 	}
 	for i, r := range all {
 		page, err := pages.ReadFile(r.ID + ".md")

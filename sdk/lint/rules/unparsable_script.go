@@ -15,7 +15,7 @@ var unparsableScript = lint.Rule{
 	Group: lint.Instructions, Severity: finding.Error,
 	Run: func(pass *lint.Pass) {
 		for _, s := range pass.Scripts {
-			if s.Err == nil {
+			if s.Err == nil || errors.Is(s.Err, lint.ErrForeign) {
 				continue
 			}
 			why := s.Err.Error()
