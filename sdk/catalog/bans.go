@@ -217,36 +217,10 @@ func (c *Catalog) BansOn(ref string, digests []string, at time.Time) ([]Ban, err
 		if effect := b.Effect(at); effect != EffectDeny && effect != EffectWarn || b.Package != nil {
 			continue
 		}
-		byDigest := slices.ContainsFunc(append(digests, r.digest), func(d string) bool { return d != "" && slices.Contains(b.Digests, d) })
+		byDigest := slices.ContainsFunc(slices.Concat(digests, []string{r.digest}), func(d string) bool { return d != "" && slices.Contains(b.Digests, d) })
 		if byDigest || b.Repository == r.repository && b.match.wide(r.tag, r.digest) == fitYes {
 			out = append(out, b.Ban)
 		}
 	}
 	return out, nil
-}
-
-// String describes the target: "version 10.4.9", "registry.example/base:2".
-func (t Target) String() string {
-	s := t.Repository
-	switch {
-	case t.Tag != "" && s != "":
-		s += ":" + t.Tag
-	case t.Tag != "":
-		s = "tag " + t.Tag
-	case t.Version != "":
-		s = spaced(s, "version "+t.Version)
-	case t.Newest != "":
-		s = spaced(s, "the newest allowed of "+t.Newest)
-	}
-	if t.Digest != "" {
-		s += "@" + t.Digest
-	}
-	return s
-}
-
-func spaced(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + " " + b
 }

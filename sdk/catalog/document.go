@@ -1,6 +1,10 @@
 package catalog
 
-import "github.com/plimsoll-dev/plimsoll/sdk/finding"
+import (
+	"strings"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+)
 
 // Document is what catalog files say, format version 1: the files of a catalog put together, in the order of their
 // paths. The JSON names are the keys of the YAML format; [Schema] is its JSON Schema. Every object knows its Place.
@@ -141,6 +145,25 @@ type Target struct {
 	Newest string `json:"newest,omitempty"`
 	// Digest pins the target; without it the digest is what the registry says.
 	Digest string `json:"digest,omitempty"`
+}
+
+// String describes the target: "version 10.4.9", "registry.example/base:2".
+func (t Target) String() string {
+	s := t.Repository
+	switch {
+	case t.Tag != "" && s != "":
+		s += ":" + t.Tag
+	case t.Tag != "":
+		s = "tag " + t.Tag
+	case t.Version != "":
+		s = strings.TrimSpace(s + " version " + t.Version)
+	case t.Newest != "":
+		s = strings.TrimSpace(s + " the newest allowed of " + t.Newest)
+	}
+	if t.Digest != "" {
+		s += "@" + t.Digest
+	}
+	return s
 }
 
 // Substitution moves a base to another one while it is built; nothing in the repository changes. The first that matches,

@@ -171,29 +171,16 @@ func (p *planner) newest(ctx context.Context, in Input, t *target, ref reference
 	if err != nil {
 		return reference{}, false, err
 	}
-	family, versioned := parseTag(ref.tag)
-	type candidate struct {
-		tag     string
-		version tagVersion
-	}
-	var candidates []candidate
-	for _, tag := range tags {
-		version, ok := parseTag(tag)
-		if !ok || version.pre != "" || !version.family(family) || versioned && version.compare(family) < 0 {
+	tries := 0
+	for _, tag := range newer(tags, ref.tag) {
+		low, high := tag.version.span()
+		if !t.newest.covers(low, high) || !p.listed(in, repository, tag.text) {
 			continue
 		}
-		if low, high := version.span(); t.newest.covers(low, high) && p.listed(in, repository, tag) {
-			candidates = append(candidates, candidate{tag, version})
+		if tries++; tries > maxTries {
+			break
 		}
-	}
-	slices.SortFunc(candidates, func(a, b candidate) int {
-		if c := b.version.compare(a.version); c != 0 {
-			return c
-		}
-		return strings.Compare(a.tag, b.tag)
-	})
-	for _, c := range candidates[:min(len(candidates), maxTries)] {
-		next := reference{repository: repository, tag: c.tag}
+		next := reference{repository: repository, tag: tag.text}
 		if next.digest, err = p.facts.resolve(ctx, next); err != nil {
 			return reference{}, false, err
 		}
@@ -201,13 +188,40 @@ func (p *planner) newest(ctx context.Context, in Input, t *target, ref reference
 		if err := p.judge(ctx, in, next, security, attempt); err != nil {
 			return reference{}, false, err
 		}
-		if attempt.denied == nil {
+		switch {
+		case attempt.denied != nil:
+			v.note(finding.Place{}, "%s is passed over: %s", next.named(), attempt.denied.message)
+		case attempt.granted:
 			return next, true, nil
 		}
-		v.note(finding.Place{}, "%s is passed over: %s", next.named(), attempt.denied.message)
 	}
 	v.note(finding.Place{}, "no tag of %s in %s is allowed and newer than %s", repository, t.Newest, ref.named())
 	return reference{}, false, nil
+}
+
+// candidate is a tag that is a version.
+type candidate struct {
+	text    string
+	version tagVersion
+}
+
+// newer are the releases among tags that are of the same family as a tag and not older, the newest first.
+func newer(tags []string, than string) []candidate {
+	family, versioned := parseTag(than)
+	var out []candidate
+	for _, text := range tags {
+		version, ok := parseTag(text)
+		if ok && version.pre == "" && version.family(family) && (!versioned || version.compare(family) >= 0) {
+			out = append(out, candidate{text, version})
+		}
+	}
+	slices.SortFunc(out, func(a, b candidate) int {
+		if c := b.version.compare(a.version); c != 0 {
+			return c
+		}
+		return strings.Compare(a.text, b.text)
+	})
+	return out
 }
 
 // listed says whether an entry that is not deprecated may allow a tag, whatever its digest.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -130,10 +131,11 @@ func newVersion(n [3]uint64, pre string) *semver.Version {
 
 // compare orders versions of one family; the tag that says more numbers is greater when they are equal so far.
 func (t tagVersion) compare(o tagVersion) int {
-	a, _ := t.span()
-	b, _ := o.span()
-	if c := a.Compare(b); c != 0 {
+	if c := slices.Compare(t.numbers[:], o.numbers[:]); c != 0 {
 		return c
+	}
+	if t.pre != o.pre {
+		return newVersion(t.numbers, t.pre).Compare(newVersion(o.numbers, o.pre))
 	}
 	return t.parts - o.parts
 }
