@@ -48,10 +48,10 @@ func splitPairs(rest Word, escape byte) []Word {
 	if len(words) == 0 || strings.Contains(words[0].Text, "=") {
 		return words
 	}
-	at := spaces.FindStringIndex(rest.Text)
-	if at == nil {
+	start, end := nextSpace(rest.Text, 0)
+	if start < 0 {
 		return words
 	}
-	name, value := rest.cut(at[0], at[1]-at[0])
+	name, value := rest.cut(start, end-start)
 	return []Word{name, value}
 }

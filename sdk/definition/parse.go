@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -109,8 +110,8 @@ func (p *fileParser) checkText() error {
 // grammar has BuildKit parse the file.
 func (p *fileParser) grammar() (*parser.Node, error) {
 	p.file.Directives = directives(p.src, p.lines)
-	if name, _, _, ok := parser.DetectSyntax(p.file.Src); ok {
-		if _, ours := p.file.Directive("syntax"); !ours {
+	if _, ours := p.file.Directive("syntax"); !ours {
+		if name, _, _, ok := parser.DetectSyntax(p.file.Src); ok {
 			return nil, p.errorAt(p.lines.bom, fmt.Errorf("%w: its syntax line hands it to the frontend %q", ErrForeignSyntax, name))
 		}
 	}
@@ -118,6 +119,9 @@ func (p *fileParser) grammar() (*parser.Node, error) {
 	if err != nil {
 		if strings.Contains(err.Error(), "file with no instructions") {
 			return nil, p.errorAt(-1, fmt.Errorf("%w: the file has only comments", ErrNoStage))
+		}
+		if i := p.lines.longerThan(bufio.MaxScanTokenSize - 1); i >= 0 && strings.Contains(err.Error(), "greater than max") {
+			return nil, p.errorAt(i, errors.Unwrap(err)) // BuildKit names the first line
 		}
 		return nil, p.syntaxError(err)
 	}

@@ -1,7 +1,6 @@
 package definition
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,16 +9,29 @@ import (
 // The functions here split text into words exactly as BuildKit's parser does, byte by byte, and keep the places.
 // Where its habits are odd (flags are read as bytes, so that 0xA0 is a space in them), so are these.
 
-var spaces = regexp.MustCompile(`[\t\v\f\r ]+`)
+// nextSpace finds the next run of the spaces that separate words, from a byte on; -1 if there is none.
+func nextSpace(s string, from int) (start, end int) {
+	const spaces = "\t\v\f\r "
+	start = strings.IndexAny(s[from:], spaces)
+	if start < 0 {
+		return -1, -1
+	}
+	start += from
+	end = start + 1
+	for end < len(s) && strings.IndexByte(spaces, s[end]) >= 0 {
+		end++
+	}
+	return start, end
+}
 
 // splitCommand takes the keyword and the flags off a line.
 func splitCommand(line Word, escape byte) (keyword Word, flags []Flag, rest Word) {
 	line = line.trim()
-	at := spaces.FindStringIndex(line.Text)
-	if at == nil {
+	start, end := nextSpace(line.Text, 0)
+	if start < 0 {
 		return line, nil, line.Slice(len(line.Text), len(line.Text))
 	}
-	keyword, rest = line.cut(at[0], at[1]-at[0])
+	keyword, rest = line.cut(start, end-start)
 	flags, rest = splitFlags(rest, escape)
 	return keyword, flags, rest.trim()
 }
@@ -119,15 +131,18 @@ func unquoteFlag(raw Word, escape byte) Word {
 	return b.word(raw)
 }
 
-// splitSpaces splits at spaces and tabs only.
+// splitSpaces splits at those spaces only.
 func splitSpaces(w Word) []Word {
 	var words []Word
 	from := 0
-	for _, at := range spaces.FindAllStringIndex(w.Text, -1) {
-		words = append(words, w.Slice(from, at[0]))
-		from = at[1]
+	for {
+		start, end := nextSpace(w.Text, from)
+		if start < 0 {
+			return append(words, w.Slice(from, len(w.Text)))
+		}
+		words = append(words, w.Slice(from, start))
+		from = end
 	}
-	return append(words, w.Slice(from, len(w.Text)))
 }
 
 // splitFirst takes the first word off.

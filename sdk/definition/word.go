@@ -1,6 +1,7 @@
 package definition
 
 import (
+	"bytes"
 	"slices"
 	"sort"
 	"strings"
@@ -139,12 +140,23 @@ func newLines(src []byte) *lines {
 	if hasBOM(src) {
 		l.bom = len(bom)
 	}
-	for i, c := range src {
-		if c == '\n' {
-			l.starts = append(l.starts, i+1)
+	for i := 0; ; i = l.starts[len(l.starts)-1] {
+		n := bytes.IndexByte(src[i:], '\n')
+		if n < 0 {
+			return l
+		}
+		l.starts = append(l.starts, i+n+1)
+	}
+}
+
+// longerThan is the offset of the first line that has more bytes, or -1. The last line does not count.
+func (l *lines) longerThan(limit int) int {
+	for i := 1; i < len(l.starts); i++ {
+		if l.starts[i]-l.starts[i-1] > limit {
+			return l.starts[i-1]
 		}
 	}
-	return l
+	return -1
 }
 
 func (l *lines) position(offset int) finding.Position {
