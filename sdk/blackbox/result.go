@@ -24,20 +24,32 @@ func (v *Verdict) Result() Result {
 	}
 	result := ResultPassed
 	for _, p := range v.Platforms {
-		if len(p.Scenarios) == 0 {
+		switch p.Result() {
+		case ResultFailed:
 			return ResultFailed
-		}
-		if p.Untested != "" {
+		case ResultWarned:
 			result = ResultWarned
 		}
-		for _, s := range p.Scenarios {
-			switch s.Status {
-			case Passed:
-			case Untested:
-				result = ResultWarned
-			default:
-				return ResultFailed
-			}
+	}
+	return result
+}
+
+// Result is that of one platform. It does not know of problems in features.
+func (p PlatformResult) Result() Result {
+	if len(p.Scenarios) == 0 {
+		return ResultFailed
+	}
+	result := ResultPassed
+	if p.Untested != "" {
+		result = ResultWarned
+	}
+	for _, s := range p.Scenarios {
+		switch s.Status {
+		case Passed:
+		case Untested:
+			result = ResultWarned
+		default:
+			return ResultFailed
 		}
 	}
 	return result
