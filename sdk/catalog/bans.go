@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -93,13 +94,7 @@ func (p *planner) bansOn(ctx context.Context, in Input, ref reference) ([]hit, e
 		}
 	}
 	slices.SortStableFunc(hits, func(a, b hit) int {
-		switch {
-		case a.effect == b.effect:
-			return 0
-		case a.effect == EffectDeny:
-			return -1
-		}
-		return 1
+		return strings.Compare(string(a.effect), string(b.effect)) // "deny" is before "warn"
 	})
 	return hits, nil
 }

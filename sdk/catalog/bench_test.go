@@ -30,6 +30,7 @@ func BenchmarkLoad1000Entries(b *testing.B) {
 }
 
 func benchmarkPlan(b *testing.B, dockerfile string) {
+	b.Helper()
 	cat, err := catalog.Load("catalog.yaml", largeCatalog(1000))
 	if err != nil {
 		b.Fatal(err)

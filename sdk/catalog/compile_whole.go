@@ -60,7 +60,7 @@ func (c *compiler) baseOverlaps(bases []*base) {
 		for j, other := range bases {
 			switch {
 			case i == j || !intersect(b.Kinds, other.Kinds) || !intersect(b.Platforms, other.Platforms):
-			case j < i && b.Selector.String() == other.Selector.String() && b.State == other.State && b.match.equal(&other.match):
+			case j < i && b.String() == other.String() && b.State == other.State && b.match.equal(&other.match):
 				c.report(b.Place, "%s is listed twice, first at %s", b.Selector, other.Place)
 			case j < i && b.match.equal(&other.match) && b.State != other.State:
 				c.report(b.Place, "%s is %s here and %s at %s", b.Selector, b.State, other.State, other.Place)

@@ -127,7 +127,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, what string) {
 		d.broken[v.Addr().Interface()] = true
 		return
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if d.scalar(n, what, "!!str", "!!timestamp") {
 			if err := text.UnmarshalText([]byte(n.Value)); err != nil {
 				d.report(at, "%s: %v", what, err)
@@ -170,7 +170,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, what string) {
 }
 
 func isText(v reflect.Value) bool {
-	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	_, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
 	return ok
 }
 

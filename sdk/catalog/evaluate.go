@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
@@ -132,7 +133,7 @@ func (p *planner) find(in Input, d denial) *finding.Finding {
 	}
 	f := finding.Finding{Rule: d.rule, Severity: severity, Place: in.Place, Message: d.message, Help: d.help, Related: in.From}
 	if d.related.File != "" {
-		f.Related = append(f.Related[:len(f.Related):len(f.Related)], finding.Related{Place: d.related, Message: "the catalog says so here"})
+		f.Related = append(slices.Clip(f.Related), finding.Related{Place: d.related, Message: "the catalog says so here"})
 	}
 	p.plan.Findings = append(p.plan.Findings, f)
 	return &p.plan.Findings[len(p.plan.Findings)-1]

@@ -217,7 +217,7 @@ func syntaxLines(src []byte) [][2]int {
 		switch {
 		case m != nil && bytes.EqualFold(m[1], []byte("syntax")):
 			out = append(out, [2]int{at, end})
-		case m == nil && !(first && bytes.HasPrefix(src[at:end], []byte("#!"))):
+		case m == nil && (!first || !bytes.HasPrefix(src[at:end], []byte("#!"))):
 			return out
 		}
 		at = end

@@ -93,13 +93,11 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // String writes the tag back. Leading zeros ("24.04") are lost; use it for tags that are being made, not compared.
 func (t tagVersion) String() string {
-	s := t.prefix
-	for i := range t.parts {
-		if i > 0 {
-			s += "."
-		}
-		s += strconv.FormatUint(t.numbers[i], 10)
+	numbers := make([]string, t.parts)
+	for i := range numbers {
+		numbers[i] = strconv.FormatUint(t.numbers[i], 10)
 	}
+	s := t.prefix + strings.Join(numbers, ".")
 	if t.pre != "" {
 		s += "-" + t.pre
 	}
