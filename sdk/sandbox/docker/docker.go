@@ -1,5 +1,170 @@
-// Package docker runs images under test in a Docker daemon (Engine 20.10 and newer, or a socket that speaks its API).
+// Package docker runs images under test in a Docker daemon: Docker Engine 20.10 or newer, or a socket that speaks its API.
 //
-// Everything that it starts is labelled with the session, process and time, and removed by Close; what a killed process
-// left behind is removed by the next New.
+//	rt, err := docker.New(ctx, docker.Options{})
+//	defer rt.Close()
+//	instance, err := rt.Start(ctx, sandbox.Spec{Image: img, Platform: "linux/amd64"})
+//
+// An instance gets a read-only root, no capability, no-new-privileges, the daemon's seccomp profile, limits on memory
+// (without swap), processes, CPU and time, and no network: its own loopback, or the network of its Spec.Network, which
+// leads nowhere else and not to the host. The image's own process is PID 1. Volumes that the image declares are not made,
+// its health check is not run, and no port is published. What an instance writes to its log is kept here and nowhere on
+// the daemon's disk. The daemon gets the image from this process, so it needs no registry and no credentials.
+//
+// # Containers, testcontainers and Ryuk
+//
+// testcontainers-go starts, copies into and ends the containers. They are created through the daemon's API, because
+// testcontainers would publish every port that an image exposes, pull images, and start its own reaper (Ryuk, an image to
+// pull, with the daemon's socket) unless the process's environment forbids it. So nothing here depends on the environment
+// or on ~/.testcontainers.properties.
+//
+// Instead of Ryuk, everything is marked with its owner: machine, process, and a lease by the daemon's clock. [Runtime.Close]
+// removes what is the runtime's; what a killed process left behind is removed by the next [New] on the same machine at once,
+// and from another machine when its lease has ended.
 package docker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/system"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	tclog "github.com/testcontainers/testcontainers-go/log"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
+)
+
+// Options of a runtime. The zero value is the daemon of this machine.
+type Options struct {
+	// Host is the daemon's address in the form of DOCKER_HOST, such as "unix:///run/user/1000/docker.sock" or
+	// "tcp://10.0.0.5:2376". Default "unix:///var/run/docker.sock". The environment is not read.
+	Host string
+	// TLS is what a tcp Host is spoken to with. Default plain text.
+	TLS *tls.Config
+	// Runtime is the daemon's name of another OCI runtime, such as "runsc". Default the daemon's own.
+	Runtime string
+	// Log gets what is swept away and what could not be. Default none.
+	Log *slog.Logger
+}
+
+// Runtime runs instances in a Docker daemon. It is safe for concurrent use.
+type Runtime struct {
+	options  Options
+	client   *client.Client
+	provider *testcontainers.DockerProvider
+	info     system.Info
+	owner    owner
+	images   images
+
+	mu        sync.Mutex
+	instances map[*Instance]bool
+	networks  map[string]*network
+	closed    bool
+}
+
+var (
+	_ sandbox.PlatformRuntime = (*Runtime)(nil)
+	_ sandbox.WeakRuntime     = (*Runtime)(nil)
+)
+
+// New connects to a daemon and removes what earlier processes left behind. The caller closes the runtime.
+// An error says at which address no daemon answered.
+func New(ctx context.Context, options Options) (*Runtime, error) {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.Host == "" {
+		options.Host = client.DefaultDockerHost
+	}
+	scheme := "http"
+	if options.TLS != nil {
+		scheme = "https"
+	}
+	c, err := client.New(
+		client.WithHTTPClient(&http.Client{
+			Transport:     &http.Transport{TLSClientConfig: options.TLS, MaxIdleConns: 16, IdleConnTimeout: 30 * time.Second},
+			CheckRedirect: client.CheckRedirect,
+		}),
+		client.WithHost(options.Host),
+		client.WithScheme(scheme),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("docker sandbox: %w", err)
+	}
+	r := &Runtime{options: options, client: c, instances: map[*Instance]bool{}, networks: map[string]*network{}}
+	r.provider = &testcontainers.DockerProvider{DockerProviderOptions: &testcontainers.DockerProviderOptions{
+		GenericProviderOptions: &testcontainers.GenericProviderOptions{Logger: tclog.NewNoopLogger()},
+	}}
+	r.provider.SetClient(c)
+	result, err := c.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return nil, errors.Join(r.explain(err), c.Close())
+	}
+	r.info = result.Info
+	if r.owner, err = newOwner(r.info.SystemTime); err != nil {
+		return nil, errors.Join(r.explain(err), c.Close())
+	}
+	r.images = images{runtime: r, byDigest: map[string]*loading{}}
+	r.sweep(ctx)
+	return r, nil
+}
+
+// Name is "docker".
+func (r *Runtime) Name() string { return "docker" }
+
+// Weaknesses are the limits that this daemon cannot hold, a sentence each.
+func (r *Runtime) Weaknesses() []string {
+	var list []string
+	for _, w := range []struct {
+		holds bool
+		text  string
+	}{
+		{r.info.MemoryLimit, "the daemon cannot limit memory"},
+		{r.info.SwapLimit, "the daemon cannot limit swap, so an instance may use as much again as its memory limit"},
+		{r.info.PidsLimit, "the daemon cannot limit the number of processes"},
+		{r.info.CPUCfsQuota, "the daemon cannot limit CPU time"},
+		{confinesCalls(r.info.SecurityOptions), "the daemon does not filter system calls (seccomp)"},
+	} {
+		if !w.holds {
+			list = append(list, w.text)
+		}
+	}
+	return list
+}
+
+// Close ends all instances and removes what the runtime put into the daemon. It may be called more than once.
+func (r *Runtime) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r.mu.Lock()
+	r.closed = true
+	var open []*Instance
+	for i := range r.instances {
+		open = append(open, i)
+	}
+	r.mu.Unlock()
+	var all []error
+	for _, i := range open {
+		all = append(all, i.Close(ctx))
+	}
+	all = append(all, r.images.remove(ctx), r.client.Close())
+	return errors.Join(all...)
+}
+
+// explain says which daemon an error is from, and what to do when it does not answer.
+func (r *Runtime) explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case client.IsErrConnectionFailed(err):
+		return fmt.Errorf("docker sandbox: no daemon answers at %s: start Docker, or give the address of one: %w", r.options.Host, err)
+	default:
+		return fmt.Errorf("docker sandbox: %w", err)
+	}
+}

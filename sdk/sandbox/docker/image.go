@@ -1,0 +1,176 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/containerd/errdefs"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/moby/moby/client"
+)
+
+// images are those that the runtime put into the daemon, each once.
+type images struct {
+	runtime *Runtime
+
+	mu       sync.Mutex
+	byDigest map[string]*loading
+	tags     []string
+}
+
+// loading is an image that is in the daemon or on its way.
+type loading struct {
+	turn   chan struct{} // holds a token while nobody loads it
+	id     string        // the daemon's, set when it is there
+	config *v1.ConfigFile
+}
+
+// load puts an image into the daemon, unless an earlier call has. The same image is loaded once at a time.
+func (s *images) load(ctx context.Context, image v1.Image) (*loading, error) {
+	digest, err := image.Digest()
+	if err != nil {
+		return nil, fmt.Errorf("the image's digest: %w", err)
+	}
+	s.mu.Lock()
+	l := s.byDigest[digest.String()]
+	if l == nil {
+		l = &loading{turn: make(chan struct{}, 1)}
+		l.turn <- struct{}{}
+		s.byDigest[digest.String()] = l
+	}
+	s.mu.Unlock()
+	select {
+	case <-l.turn:
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if l.id != "" {
+		return l, nil
+	}
+	if l.config, err = image.ConfigFile(); err != nil {
+		return nil, fmt.Errorf("image %s: the config: %w", digest, err)
+	}
+	id, err := s.put(ctx, image, l.config, digest)
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", digest, err)
+	}
+	l.id = id
+	return l, nil
+}
+
+// put loads the image, or tags it if the daemon has it already, and returns the daemon's id of it.
+func (s *images) put(ctx context.Context, image v1.Image, config *v1.ConfigFile, digest v1.Hash) (string, error) {
+	if len(config.Config.Volumes) > 0 {
+		// The daemon would make them: writable, on its disk, without a limit.
+		stripped := *config.Config.DeepCopy()
+		stripped.Volumes = nil
+		var err error
+		if image, err = mutate.Config(image, stripped); err != nil {
+			return "", err
+		}
+	}
+	id, err := image.ConfigName()
+	if err != nil {
+		return "", err
+	}
+	tag, err := s.newTag(digest.Hex[:12])
+	if err != nil {
+		return "", err
+	}
+	c := s.runtime.client
+	// An image that has no name is only used: with our tag, it would be removed.
+	if has, err := c.ImageInspect(ctx, id.String()); err == nil && len(has.RepoTags)+len(has.RepoDigests) == 0 {
+		return has.ID, nil
+	} else if err == nil {
+		if _, err := c.ImageTag(ctx, client.ImageTagOptions{Source: has.ID, Target: tag.String()}); err == nil {
+			return has.ID, nil
+		}
+	} else if !errdefs.IsNotFound(err) {
+		return "", err
+	}
+	if err := s.send(ctx, tag, image); err != nil {
+		return "", err
+	}
+	loaded, err := c.ImageInspect(ctx, tag.String())
+	if err != nil {
+		return "", fmt.Errorf("the daemon does not have it after it was loaded: %w", err)
+	}
+	return loaded.ID, nil
+}
+
+// newTag notes a tag before it is used, so that it is removed in any case.
+func (s *images) newTag(suffix string) (name.Tag, error) {
+	tag, err := name.NewTag(repository + ":" + s.runtime.owner.mark(lease) + "-" + suffix)
+	if err != nil {
+		return tag, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tags = append(s.tags, tag.String())
+	return tag, nil
+}
+
+// send streams the image as an archive.
+func (s *images) send(ctx context.Context, tag name.Tag, image v1.Image) error {
+	r, w := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := tarball.Write(tag, image, w)
+		_ = w.CloseWithError(err)
+		written <- err
+	}()
+	answer, err := s.runtime.client.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
+	if err == nil {
+		err = readAnswer(answer)
+		_ = answer.Close()
+	}
+	_ = r.CloseWithError(errors.New("the daemon stopped reading"))
+	if werr := <-written; werr != nil && ctx.Err() == nil && (err == nil || !errors.Is(werr, io.ErrClosedPipe)) {
+		err = errors.Join(err, fmt.Errorf("read it: %w", werr))
+	}
+	if err != nil {
+		return fmt.Errorf("load it into the daemon: %w", err)
+	}
+	return nil
+}
+
+// readAnswer looks for an error in the messages of a load.
+func readAnswer(r io.Reader) error {
+	d := json.NewDecoder(io.LimitReader(r, 1<<20))
+	for {
+		var message struct{ Error string }
+		switch err := d.Decode(&message); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case message.Error != "":
+			return errors.New(message.Error)
+		}
+	}
+}
+
+// remove takes back every tag; the daemon removes what then has none.
+func (s *images) remove(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []error
+	for _, tag := range s.tags {
+		_, err := s.runtime.client.ImageRemove(ctx, tag, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+		if err != nil && !errdefs.IsNotFound(err) {
+			all = append(all, fmt.Errorf("docker sandbox: remove image %s: %w", tag, err))
+		}
+	}
+	if len(all) == 0 {
+		s.tags, s.byDigest = nil, map[string]*loading{}
+	}
+	return errors.Join(all...)
+}
