@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -175,9 +176,11 @@ func list(args []string) {
 
 func environment([]string) { fmt.Println(strings.Join(os.Environ(), "\n")) }
 
+// id prints the user, the group and the other groups.
 func id([]string) {
 	groups, err := os.Getgroups()
 	check(err)
+	groups = slices.DeleteFunc(groups, func(g int) bool { return g == os.Getgid() }) // some engines list it among them
 	fmt.Println(os.Getuid(), os.Getgid(), groups)
 }
 
