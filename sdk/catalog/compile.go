@@ -58,18 +58,18 @@ func (c *compiler) document(doc *Document) {
 	all := &c.catalog.doc
 	all.Version = 1
 	c.settings(doc, all, top)
-	each(c, doc.Bases, func(b *Base) { c.base(b, doc.Owner) })
-	each(c, doc.HTTP, func(r *HTTPRule) {
+	each(c, doc.Bases, "bases", func(b *Base) { c.base(b, doc.Owner) })
+	each(c, doc.HTTP, "http", func(r *HTTPRule) {
 		r.Owner = cmp.Or(r.Owner, doc.Owner)
 		c.sourceRule(&r.Host, &r.Path, r.Place)
 	})
-	each(c, doc.Git, func(r *GitRule) {
+	each(c, doc.Git, "git", func(r *GitRule) {
 		r.Owner = cmp.Or(r.Owner, doc.Owner)
 		c.sourceRule(&r.Host, &r.Path, r.Place)
 	})
-	each(c, doc.Substitutions, func(s *Substitution) { c.substitution(s, doc.Owner) })
-	each(c, doc.Exceptions, c.exception)
-	each(c, doc.Bans, c.ban)
+	each(c, doc.Substitutions, "substitutions", func(s *Substitution) { c.substitution(s, doc.Owner) })
+	each(c, doc.Exceptions, "exceptions", c.exception)
+	each(c, doc.Bans, "bans", c.ban)
 	all.Bases = append(all.Bases, doc.Bases...)
 	all.HTTP = append(all.HTTP, doc.HTTP...)
 	all.Git = append(all.Git, doc.Git...)
@@ -79,7 +79,11 @@ func (c *compiler) document(doc *Document) {
 }
 
 // each compiles the items of a list that the file gives a mapping for.
-func each[T any](c *compiler, items []T, compile func(*T)) {
+func each[T any](c *compiler, items []T, key string, compile func(*T)) {
+	if len(items) > maxItems {
+		c.report(finding.Place{File: c.decoder.file}, "%s has %d items; %d are allowed", key, len(items), maxItems)
+		return
+	}
 	for i := range items {
 		if !c.broken[&items[i]] {
 			compile(&items[i])

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,17 +13,19 @@ import (
 
 // whole checks what only the files together can show: duplicates, contradictions, loops.
 func (c *compiler) whole() {
+	delete(c.catalog.bases, "") // which was reported
 	for _, bases := range c.catalog.bases {
 		c.baseOverlaps(bases)
 	}
 	for _, substitutions := range c.catalog.substitutions {
-		for i, s := range substitutions {
-			for _, first := range substitutions[:i] {
-				if first.From.String() == s.From.String() {
-					c.report(s.Place, "%s is moved twice, first at %s", s.From, first.Place)
-					break
-				}
+		seen := map[string]finding.Place{}
+		for _, s := range substitutions {
+			from := s.From.String()
+			if first, ok := seen[from]; ok {
+				c.report(s.Place, "%s is moved twice, first at %s", from, first)
+				continue
 			}
+			seen[from] = s.Place
 		}
 	}
 	if len(c.problems) == 0 { // targets that are wrong lead anywhere
@@ -56,20 +59,38 @@ func (c *compiler) whole() {
 
 // baseOverlaps reports entries that say the same twice, or that an entry with state banned makes void.
 func (c *compiler) baseOverlaps(bases []*base) {
-	for i, b := range bases {
-		for j, other := range bases {
-			switch {
-			case i == j || !intersect(b.Kinds, other.Kinds) || !intersect(b.Platforms, other.Platforms):
-			case j < i && b.String() == other.String() && b.State == other.State && b.match.equal(&other.match):
-				c.report(b.Place, "%s is listed twice, first at %s", b.Selector, other.Place)
-			case j < i && b.match.equal(&other.match) && b.State != other.State:
-				c.report(b.Place, "%s is %s here and %s at %s", b.Selector, b.State, other.State, other.Place)
-			case other.State == StateBanned && b.State != StateBanned && !b.match.equal(&other.match) && covers(other.Platforms, b.Platforms) &&
-				covers(other.Kinds, b.Kinds) && other.match.contains(&b.match):
-				c.report(b.Place, "%s is %s here, and all of it is banned at %s", b.Selector, b.State, other.Place)
+	same := map[string][]*base{}
+	for _, b := range bases {
+		key := b.key()
+		for _, first := range same[key] {
+			if !intersect(b.Kinds, first.Kinds) || !intersect(b.Platforms, first.Platforms) {
+				continue
+			}
+			if b.State == first.State {
+				c.report(b.Place, "%s is listed twice, first at %s", b.Selector, first.Place)
+			} else {
+				c.report(b.Place, "%s is %s here and %s at %s", b.Selector, b.State, first.State, first.Place)
+			}
+			break
+		}
+		same[key] = append(same[key], b)
+	}
+	for _, banned := range bases {
+		if banned.State != StateBanned {
+			continue
+		}
+		for _, b := range bases {
+			void := covers(banned.Platforms, b.Platforms) && b.key() != banned.key() && banned.match.contains(&b.match)
+			if b.State != StateBanned && void {
+				c.report(b.Place, "%s is %s here, and all of it is banned at %s", b.Selector, b.State, banned.Place)
 			}
 		}
 	}
+}
+
+// key is the same for selectors that say the same.
+func (s *Selector) key() string {
+	return fmt.Sprintf("%q %q %q %q %v %q", s.Tags, s.Versions, s.Suffix, s.Prefix, s.Prereleases, s.Digests)
 }
 
 // intersect says whether two lists have something in common; an empty one means everything.
@@ -80,12 +101,6 @@ func intersect[T comparable](a, b []T) bool {
 // covers says whether a has all of b; an empty list means everything.
 func covers[T comparable](a, b []T) bool {
 	return len(a) == 0 || len(b) > 0 && !slices.ContainsFunc(b, func(x T) bool { return !slices.Contains(a, x) })
-}
-
-// equal says whether two selectors of one repository say the same.
-func (m *matcher) equal(o *matcher) bool {
-	return slices.Equal(m.Tags, o.Tags) && m.Versions == o.Versions && m.Suffix == o.Suffix && m.Prefix == o.Prefix &&
-		m.Prereleases == o.Prereleases && slices.Equal(m.Digests, o.Digests)
 }
 
 // contains says whether everything that o selects is selected by m; it says no where it can't tell.

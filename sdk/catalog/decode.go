@@ -22,7 +22,8 @@ import (
 type decoder struct {
 	file     string
 	src      []byte
-	lines    []int // offset of each line
+	lines    []int                              // offset of each line
+	near     struct{ line, column, offset int } // the last place, from which the next one is not far
 	places   map[any]finding.Place
 	broken   map[any]bool // what has no value, or one of another kind
 	problems []Problem
@@ -83,6 +84,9 @@ func (d *decoder) syntax(err error) {
 }
 
 func (d *decoder) report(at finding.Place, format string, args ...any) {
+	if len(d.problems) > maxProblems {
+		return // the one too many says that there are more
+	}
 	d.problems = append(d.problems, Problem{Place: at, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -94,11 +98,14 @@ func (d *decoder) place(line, column int) finding.Place {
 		if start == 0 && bytes.HasPrefix(d.src, []byte("\xef\xbb\xbf")) {
 			start = 3
 		}
-		pos.Offset = start
-		for range pos.Column - 1 {
-			_, n := utf8.DecodeRune(d.src[pos.Offset:])
-			pos.Offset += n
+		if d.near.line != pos.Line || d.near.column > pos.Column {
+			d.near.line, d.near.column, d.near.offset = pos.Line, 1, start
 		}
+		for ; d.near.column < pos.Column; d.near.column++ {
+			_, n := utf8.DecodeRune(d.src[d.near.offset:])
+			d.near.offset += n
+		}
+		pos.Offset = d.near.offset
 		pos.Column = pos.Offset - start + 1
 	}
 	return finding.Place{File: d.file, Start: pos, End: pos}

@@ -18,6 +18,7 @@ import (
 const (
 	maxFileBytes = 4 << 20
 	maxFiles     = 1000
+	maxItems     = 10_000 // of each list
 	maxProblems  = 200
 )
 
@@ -128,10 +129,8 @@ func newLoadError(problems []Problem) *LoadError {
 			strings.Compare(a.Message, b.Message))
 	})
 	problems = slices.Compact(problems)
-	if more := len(problems) - maxProblems; more > 0 {
-		problems = append(problems[:maxProblems], Problem{
-			Place: problems[maxProblems].Place, Message: fmt.Sprintf("and %d more problems", more),
-		})
+	if len(problems) > maxProblems {
+		problems = append(problems[:maxProblems], Problem{Place: problems[maxProblems].Place, Message: "there are more problems"})
 	}
 	return &LoadError{Problems: problems}
 }
