@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
@@ -133,8 +134,8 @@ func (s *Scenario) release(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(s.instances)) {
 		if err := s.instances[name].release(ctx); err != nil {
 			last := &s.planned.result.Steps[max(s.next-1, 0)]
-			last.Error = errors.Join(errors.New(last.Error), fmt.Errorf("removing instance %q: %w", name, err)).Error()
-			s.planned.result.Status = Failed
+			last.Error = strings.TrimSpace(fmt.Sprintf("%s\nremoving instance %q: %v", last.Error, name, err))
+			last.Status, s.planned.result.Status = Failed, Failed
 		}
 	}
 }

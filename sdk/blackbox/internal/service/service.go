@@ -74,8 +74,14 @@ func Main(ctx context.Context, p Process) int {
 			}
 		}
 	case "stubborn":
-		for s := range p.Signals() {
-			fmt.Fprintf(p.Stdout, "ignoring signal %d\n", s)
+		signals := p.Signals()
+		fmt.Fprintln(p.Stdout, "ready")
+		for ctx.Err() == nil {
+			select {
+			case s := <-signals:
+				fmt.Fprintf(p.Stdout, "ignoring signal %d\n", s)
+			case <-ctx.Done():
+			}
 		}
 	case "sleep":
 		<-ctx.Done()
