@@ -8,4 +8,4 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/sandboxtest"
 )
 
-func TestAsOrdinaryUser(t *testing.T) { sandboxtest.AsOrdinaryUser(t, ".") }
+func TestAsOrdinaryUser(t *testing.T) { sandboxtest.AsOrdinaryUser(t, true) }

@@ -269,7 +269,7 @@ func terminal(files []*os.File) (*os.File, error) {
 // be made for it: it does not exist, is not executable or is for another machine.
 func IsExec(err error) bool {
 	var f *Failure
-	return errors.As(err, &f) && strings.HasPrefix(f.Op, stage.ExecOp)
+	return errors.As(err, &f) && f.Program
 }
 
 // Restart starts the container's program again after its first process ended: on the same scratch layer and at the same

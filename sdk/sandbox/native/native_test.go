@@ -28,4 +28,4 @@ func TestConformance(t *testing.T) {
 	sandboxtest.Run(t, sandboxtest.Options{New: func(t *testing.T) sandbox.Runtime { return newRuntime(t) }})
 }
 
-func TestAsOrdinaryUser(t *testing.T) { sandboxtest.AsOrdinaryUser(t, ".") }
+func TestAsOrdinaryUser(t *testing.T) { sandboxtest.AsOrdinaryUser(t, true) }

@@ -13,10 +13,10 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 )
 
-// AsOrdinaryUser builds the tests of the package in the working directory statically, as they are on a machine without a
-// C compiler, and runs those that match the pattern (as go test's -run) as a user who is nobody on this machine. It is
-// skipped where user namespaces are not allowed, or when nobody runs the tests already.
-func AsOrdinaryUser(t *testing.T, pattern string) {
+// AsOrdinaryUser runs the tests of this package once more as a user who is nobody on this machine; if static is true, it
+// builds them statically for that, as they are on a machine without a C compiler. The working directory must be the
+// package's. It is skipped where user namespaces are not allowed, or when an ordinary user runs the tests already.
+func AsOrdinaryUser(t *testing.T, static bool) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("the tests run as an ordinary user already")
@@ -34,13 +34,11 @@ func AsOrdinaryUser(t *testing.T, pattern string) {
 			t.Fatal(err)
 		}
 	}
-	tests := filepath.Join(dir, "tests")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", tests, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the tests: %v\n%s", err, out)
+	tests := "/proc/self/exe"
+	if static {
+		tests = buildTests(t, dir)
 	}
-	cmd := exec.CommandContext(t.Context(), tests, "-test.run="+pattern, "-test.v="+strconv.FormatBool(testing.Verbose()))
+	cmd := exec.CommandContext(t.Context(), tests, "-test.v="+strconv.FormatBool(testing.Verbose()))
 	cmd.Env = append(os.Environ(), "PLIMSOLL_PROBE="+probe, "TMPDIR="+dir, "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	out, err := cmd.CombinedOutput()
@@ -50,4 +48,15 @@ func AsOrdinaryUser(t *testing.T, pattern string) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func buildTests(t *testing.T, dir string) string {
+	t.Helper()
+	tests := filepath.Join(dir, "tests")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", tests, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the tests: %v\n%s", err, out)
+	}
+	return tests
 }

@@ -103,9 +103,13 @@ func setCapabilities(p *Process) error {
 		set = 0
 	}
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	data := [2]unix.CapUserData{
-		{Effective: uint32(set), Permitted: uint32(set)},
-		{Effective: uint32(set >> 32), Permitted: uint32(set >> 32)},
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&head, &data[0]); err != nil {
+		return err
+	}
+	for i, word := range []uint32{uint32(set), uint32(set >> 32)} {
+		data[i].Permitted &= word // this program may itself lack some
+		data[i].Effective, data[i].Inheritable = data[i].Permitted, 0
 	}
 	return unix.Capset(&head, &data[0])
 }
@@ -170,17 +174,20 @@ func tryEach(p *Process, try func(path string) error) error {
 	var result error = unix.ENOENT
 	for _, path := range executables(p.Args[0], p.Env) {
 		err := try(path)
-		switch {
-		case err == nil:
+		if err == nil {
 			return nil
-		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
-		case errors.Is(err, unix.EACCES):
-			result = err
-		default:
-			return failure(ExecOp+p.Args[0], err)
+		}
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+			continue
+		}
+		result = err
+		if !errors.Is(err, unix.EACCES) {
+			break
 		}
 	}
-	return failure(ExecOp+p.Args[0], result)
+	f := failure("exec "+p.Args[0], result)
+	f.Program = true
+	return f
 }
 
 func failureOrNil(op string, err error) error {

@@ -42,7 +42,9 @@ func enter(sync *Conn) (int, error) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return 0, failure("become undumpable", err)
 	}
-	if err := joinNamespaces(files[1:]); err != nil {
+	err = joinNamespaces(files[1:])
+	CloseAll(files[1:])
+	if err != nil {
 		return 0, err
 	}
 	if m.Nested {
@@ -106,14 +108,25 @@ func nestedMain() {
 	os.Exit(1)
 }
 
-// joinNamespaces moves the calling thread, which must be locked, into the namespaces and closes them.
+// joinNamespaces moves the calling thread, which must be locked, into those of the namespaces that it is not in yet.
 func joinNamespaces(namespaces []*os.File) error {
-	defer CloseAll(namespaces)
+	// Entering the host's own network again would take rights over the host.
+	mine := map[uint64]bool{}
+	for _, name := range namespaceNames() {
+		var st unix.Stat_t
+		if err := unix.Stat("/proc/thread-self/ns/"+name, &st); err == nil {
+			mine[st.Ino] = true
+		}
+	}
 	// A thread that shares its root and working directory with others may not change its mount namespace.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return failure("unshare the root directory", err)
 	}
 	for _, ns := range namespaces {
+		var st unix.Stat_t
+		if err := unix.Fstat(int(ns.Fd()), &st); err == nil && mine[st.Ino] {
+			continue
+		}
 		if err := unix.Setns(int(ns.Fd()), 0); err != nil {
 			return failure("enter a namespace", err)
 		}

@@ -165,13 +165,8 @@ func onOwnThread(f func() error) error {
 // within runs f on a thread that has joined the namespaces.
 func within(namespaces []*os.File, f func() error) error {
 	return onOwnThread(func() error {
-		if err := unix.Unshare(unix.CLONE_FS); err != nil {
-			return failure("unshare the root directory", err)
-		}
-		for _, ns := range namespaces {
-			if err := unix.Setns(int(ns.Fd()), 0); err != nil {
-				return failure("enter a namespace", err)
-			}
+		if err := joinNamespaces(namespaces); err != nil {
+			return err
 		}
 		return f()
 	})

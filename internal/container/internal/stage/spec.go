@@ -129,9 +129,10 @@ type Socket struct {
 
 // Failure is an error that crossed a process boundary. Errno is 0 when there is none.
 type Failure struct {
-	Op    string // what was tried, with its object: "mount tmpfs on /run"
-	Text  string // what went wrong when there is no Errno
-	Errno syscall.Errno
+	Op      string // what was tried, with its object: "mount tmpfs on /run"
+	Text    string // what went wrong when there is no Errno
+	Errno   syscall.Errno
+	Program bool // it was the container's program that could not be executed
 }
 
 func (f *Failure) Error() string {
@@ -148,9 +149,6 @@ func (f *Failure) Unwrap() error {
 	}
 	return nil
 }
-
-// ExecOp begins the Op of a Failure to execute the program itself, as opposed to a failure to set the container up.
-const ExecOp = "exec "
 
 // The names (argv[0]) of the helpers.
 const (

@@ -6,105 +6,445 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/mount"
-	bkexecutor "github.com/moby/buildkit/executor"
+	"github.com/google/go-cmp/cmp"
+	bk "github.com/moby/buildkit/executor"
 	gatewayapi "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/sys/user"
 
+	"github.com/plimsoll-dev/plimsoll/internal/container"
+	"github.com/plimsoll-dev/plimsoll/internal/reexec"
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/executor"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/sandboxtest"
 )
 
-// mounts is a source of files as the snapshotter gives it.
-type mounts []mount.Mount
+// TestMain runs the tests of an ordinary user in a user namespace, as the embedded BuildKit runs its server.
+func TestMain(m *testing.M) {
+	if !container.NeedsUserNamespace() {
+		os.Exit(m.Run())
+	}
+	cmd := reexec.Command(os.Args[0], os.Args[1:]...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = os.Environ(), os.Stdout, os.Stderr
+	_, err := container.StartInUserNamespace(context.Background(), cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
 
-func (m mounts) Mount(context.Context, bool) (bkexecutor.MountableRef, error) { return ref(m), nil }
+func TestAsOrdinaryUser(t *testing.T) { sandboxtest.AsOrdinaryUser(t, false) }
+
+// source is files as a snapshotter gives them.
+type source []mount.Mount
+
+func (s source) Mount(context.Context, bool) (bk.MountableRef, error) { return ref(s), nil }
 
 type ref []mount.Mount
 
 func (r ref) Mount() ([]mount.Mount, func() error, error) { return r, func() error { return nil }, nil }
 func (ref) IdentityMapping() *user.IdentityMapping        { return nil }
 
-func bind(dir string) mounts {
-	return mounts{{Type: "bind", Source: dir, Options: []string{"rbind", "rw"}}}
+func bind(dir string) source {
+	return source{{Type: "bind", Source: dir, Options: []string{"rbind", "rw"}}}
 }
 
-type buffer struct{ bytes.Buffer }
+// buffer is a stream of a step.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
 
 func (*buffer) Close() error { return nil }
 
-type result struct {
-	stdout, stderr string
-	code           uint32
-	err            error
-}
-
+// bench is an executor and a root with the probe in it.
 type bench struct {
 	*executor.Executor
-	root string
+	dir, root string
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T, options executor.Options) *bench {
 	t.Helper()
-	testenv.NeedsRoot(t)
-	e, err := executor.New(t.Context(), executor.Options{Root: filepath.Join(t.TempDir(), "executor"), NoNetwork: true})
+	testenv.NeedsRoot(t) // of a user namespace will do
+	options.Root = filepath.Join(t.TempDir(), "executor")
+	e, err := executor.New(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	b := &bench{e, options.Root, filepath.Join(t.TempDir(), "root")}
 	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
+		entries, err := os.ReadDir(b.dir)
+		for _, e := range entries {
+			if !strings.Contains(e.Name(), "resolv") && e.Name() != "hosts" { // these are shared by all steps
+				t.Errorf("the steps have left %s", e.Name())
+			}
+		}
+		if err := errors.Join(err, e.Close()); err != nil {
 			t.Error(err)
 		}
+		if _, err := os.Stat(b.dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the executor has left its directory: %v", err)
+		}
 	})
-	root := t.TempDir()
-	if err := os.Chmod(root, 0o755); err != nil {
+	if err := os.Mkdir(b.root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "probe"), sandboxtest.Probe(t), 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(b.root, "probe"), sandboxtest.Probe(t), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return &bench{e, root}
+	return b
 }
 
-func (b *bench) run(t *testing.T, meta bkexecutor.Meta, mounts ...bkexecutor.Mount) result {
+type result struct {
+	Stdout, Stderr string
+	Code           uint32
+	err            error
+}
+
+func (b *bench) run(t *testing.T, meta bk.Meta, mounts ...bk.Mount) result {
 	t.Helper()
 	var out, errs buffer
 	if meta.Cwd == "" {
 		meta.Cwd = "/"
 	}
-	_, err := b.Run(t.Context(), "", bkexecutor.Mount{Src: bind(b.root), Dest: "/"}, mounts,
-		bkexecutor.ProcessInfo{Meta: meta, Stdout: &out, Stderr: &errs}, nil)
-	r := result{stdout: out.String(), stderr: errs.String(), err: err}
+	_, err := b.Run(t.Context(), "", bk.Mount{Src: bind(b.root), Dest: "/"}, mounts, bk.ProcessInfo{Meta: meta, Stdout: &out, Stderr: &errs}, nil)
+	r := result{Stdout: out.String(), Stderr: errs.String(), err: err}
 	var exit *gatewayapi.ExitError
 	if errors.As(err, &exit) {
-		r.code = exit.ExitCode
+		r.Code = exit.ExitCode
 	}
 	return r
 }
 
+func args(a ...string) []string { return append([]string{"/probe"}, a...) }
+
 func TestRun(t *testing.T) {
-	b := newBench(t)
-	r := b.run(t, bkexecutor.Meta{Args: []string{"/probe", "print", "to stdout", "to stderr"}, NetMode: pb.NetMode_NONE})
-	if r.err != nil || r.stdout != "to stdout\n" || r.stderr != "to stderr\n" {
-		t.Fatalf("%+v", r)
+	b := newBench(t, executor.Options{NoNetwork: true})
+	tests := []struct {
+		name string
+		meta bk.Meta
+		want result
+	}{
+		{"output", bk.Meta{Args: args("print", "one", "two")}, result{Stdout: "one\n", Stderr: "two\n"}},
+		{"exit code", bk.Meta{Args: args("exit", "3")}, result{Code: 3}},
+		{"an exit code that is valid", bk.Meta{Args: args("exit", "3"), ValidExitCodes: []int{3}}, result{}},
+		{"no such program", bk.Meta{Args: []string{"/missing"}}, result{Stderr: "exec /missing: no such file or directory\n", Code: 127}},
+		{"host name", bk.Meta{Args: args("hostname"), Hostname: "builder"}, result{Stdout: "builder\n"}},
+		{"default host name", bk.Meta{Args: args("hostname")}, result{Stdout: "buildkitsandbox\n"}},
+		{"user", bk.Meta{Args: args("id"), User: "1234:2345"}, result{Stdout: "1234 2345 []\n"}},
+		{"environment", bk.Meta{Args: args("env"), Env: []string{"A=1"}}, result{Stdout: "A=1\nHOME=/\n"}},
+		{"limits", bk.Meta{Args: args("core-limit"), Ulimit: []*pb.Ulimit{{Name: "core", Soft: 5, Hard: 6}}}, result{Stdout: "5 6\n"}},
+		{"a working directory that is missing", bk.Meta{Args: args("cwd"), Cwd: "/made/for/it"}, result{Stdout: "/made/for/it\n"}},
+		{"read-only root", bk.Meta{Args: args("write", "/x", "x"), ReadonlyRootFS: true}, result{Stderr: "open /x: read-only file system\n", Code: 1}},
+		{"writable root", bk.Meta{Args: args("write", "/x", "x")}, result{}},
+		{"hosts", bk.Meta{Args: args("contains", "/etc/hosts", "10.1.2.3\tdb"), ExtraHosts: []bk.HostIP{{Host: "db", IP: net.IPv4(10, 1, 2, 3)}}}, result{Stdout: "yes\n"}},
 	}
-	if r = b.run(t, bkexecutor.Meta{Args: []string{"/probe", "exit", "3"}}); r.code != 3 {
-		t.Errorf("%+v", r)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := b.run(t, test.meta)
+			if diff := cmp.Diff(test.want, result{got.Stdout, got.Stderr, got.Code, nil}, cmp.AllowUnexported(result{})); diff != "" {
+				t.Errorf("%v (-want +got)\n%s", got.err, diff)
+			}
+		})
 	}
-	if r = b.run(t, bkexecutor.Meta{Args: []string{"probe2"}}); r.code != 127 || !strings.Contains(r.stderr, "probe2") {
-		t.Errorf("%+v", r)
+}
+
+func TestBadSteps(t *testing.T) {
+	b := newBench(t, executor.Options{})
+	tests := []struct {
+		name string
+		meta bk.Meta
+		want string
+	}{
+		{"no command", bk.Meta{}, "a step without a command"},
+		{"no such user", bk.Meta{Args: args("id"), User: "ghost"}, `user "ghost" of the image: unable to find user ghost: no matching entries in passwd file`},
+		{"unknown limit", bk.Meta{Args: args("id"), Ulimit: []*pb.Ulimit{{Name: "beer"}}}, `ulimit "beer" is not known`},
+		{"device", bk.Meta{Args: args("id"), CDIDevices: []*pb.CDIDevice{{Name: "x"}}}, "CDI devices are not supported by the embedded builder"},
 	}
-	entries, _ := os.ReadDir(b.root)
-	for _, e := range entries {
-		t.Log(e.Name())
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if got := b.run(t, test.meta); got.err == nil || got.err.Error() != test.want {
+				t.Errorf("got %v, want %q", got.err, test.want)
+			}
+		})
 	}
-	_ = io.EOF
+}
+
+func TestUsersOfTheImage(t *testing.T) {
+	b := newBench(t, executor.Options{})
+	etc := filepath.Join(b.root, "etc")
+	if err := os.Mkdir(etc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	passwd := "root:x:0:0::/root:/bin/sh\napp:x:77:88::/home/app:/bin/sh\n"
+	if err := os.WriteFile(filepath.Join(etc, "passwd"), []byte(passwd), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Without /etc/group; that was an error in older BuildKits.
+	if got := b.run(t, bk.Meta{Args: args("id"), User: "app"}); got.Stdout != "77 88 []\n" {
+		t.Errorf("%+v", got)
+	}
+	if got := b.run(t, bk.Meta{Args: args("getenv", "HOME"), User: "app"}); got.Stdout != "/home/app\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestMountsOfAStep(t *testing.T) {
+	b := newBench(t, executor.Options{})
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"file": "top", "sub/file": "below"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/etc", filepath.Join(dir, "evil")); err != nil {
+		t.Fatal(err)
+	}
+	upper, work := t.TempDir(), t.TempDir()
+	overlay := source{{Type: "overlay", Source: "overlay", Options: []string{"lowerdir=" + dir, "upperdir=" + upper, "workdir=" + work}}}
+	if container.SingleID() {
+		overlay[0].Options = append(overlay[0].Options, "userxattr")
+	}
+	tests := []struct {
+		name  string
+		mount bk.Mount
+		args  []string
+		want  string
+	}{
+		{"bind", bk.Mount{Src: bind(dir), Dest: "/mnt"}, args("cat", "/mnt/file"), "top"},
+		{"a part of it", bk.Mount{Src: bind(dir), Dest: "/mnt", Selector: "sub"}, args("cat", "/mnt/file"), "below"},
+		{"a file of it", bk.Mount{Src: bind(dir), Dest: "/run/secret", Selector: "sub/file"}, args("cat", "/run/secret"), "below"},
+		{"read-only", bk.Mount{Src: bind(dir), Dest: "/mnt", Readonly: true}, args("write", "/mnt/x", "x"), "open /mnt/x: read-only file system\n"},
+		{"memory", bk.Mount{Src: source{{Type: "tmpfs", Source: "tmpfs", Options: []string{"size=1m"}}}, Dest: "/mnt"}, args("list", "/mnt"), ""},
+		{"overlay", bk.Mount{Src: overlay, Dest: "/mnt"}, args("cat", "/mnt/sub/file"), "below"},
+		{"a part of an overlay", bk.Mount{Src: overlay, Dest: "/mnt", Selector: "/sub"}, args("cat", "/mnt/file"), "below"},
+		{"a relative target", bk.Mount{Src: bind(dir), Dest: "mnt"}, args("cat", "/mnt/file"), "top"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := b.run(t, bk.Meta{Args: test.args, RemoveMountStubsRecursive: true}, test.mount)
+			if got.Stdout+got.Stderr != test.want {
+				t.Errorf("%+v, want %q", got, test.want)
+			}
+		})
+	}
+	got := b.run(t, bk.Meta{Args: args("list", "/mnt")}, bk.Mount{Src: bind(dir), Dest: "/mnt", Selector: "evil"})
+	if got.err == nil || !strings.Contains(got.err.Error(), "no such file") {
+		t.Errorf("a link out of the source was followed: %+v", got)
+	}
+	for _, stub := range []string{"mnt", "run", "etc"} {
+		if _, err := os.Stat(filepath.Join(b.root, stub)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the mount point /%s stays in the layer: %v", stub, err)
+		}
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	b := newBench(t, executor.Options{NoNetwork: true})
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\nhost")
+			_ = c.Close()
+		}
+	}()
+	for mode, reached := range map[pb.NetMode]bool{pb.NetMode_UNSET: false, pb.NetMode_NONE: false, pb.NetMode_HOST: true} {
+		got := b.run(t, bk.Meta{Args: args("dial", l.Addr().String()), NetMode: mode})
+		if (got.Stdout == "host") != reached {
+			t.Errorf("%s: %+v", mode, got)
+		}
+	}
+}
+
+func TestSecurity(t *testing.T) {
+	b := newBench(t, executor.Options{})
+	if got := b.run(t, bk.Meta{Args: args("attack", "mount", "unshare-user", "clone3", "write-sysctl", "use-device", "write-sysfs")}); strings.Contains(got.Stdout, "WORKED") || got.err != nil {
+		t.Errorf("%+v", got)
+	}
+	if got := b.run(t, bk.Meta{Args: args("contains", "/proc/self/status", "CapEff:\t00000000a80425fb\n")}); got.err != nil {
+		t.Errorf("not Docker's capabilities: %s", got.Stderr)
+	}
+	if err := os.Mkdir(filepath.Join(b.root, "tmp"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.run(t, bk.Meta{Args: args("attack", "mount"), SecurityMode: pb.SecurityMode_INSECURE}); !strings.Contains(got.Stdout, "mount: WORKED") {
+		t.Errorf("insecure: %+v %v", got, got.err)
+	}
+}
+
+func TestResources(t *testing.T) {
+	b := newBench(t, executor.Options{Resources: container.Resources{Memory: 256 << 20}})
+	if len(b.Weaknesses()) > 0 {
+		t.Skip(b.Weaknesses())
+	}
+	got := b.run(t, bk.Meta{Args: args("eat", "200000000"), LinuxResources: &pb.LinuxResources{Memory: 64 << 20}})
+	if got.Code != 137 || !errors.Is(got.err, syscall.ENOMEM) {
+		t.Errorf("%+v %v", got, got.err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	b := newBench(t, executor.Options{})
+	why := errors.New("the user has pressed a key")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	started := make(chan struct{})
+	go func() {
+		<-started
+		cancel(why)
+	}()
+	r, w := io.Pipe() // input that never comes
+	defer w.Close()
+	_, err := b.Run(ctx, "", bk.Mount{Src: bind(b.root), Dest: "/"}, nil, bk.ProcessInfo{Meta: bk.Meta{Args: args("stubborn"), Cwd: "/"}, Stdin: r}, started)
+	var exit *gatewayapi.ExitError
+	if !errors.Is(err, why) || !errors.As(err, &exit) || exit.ExitCode != 137 {
+		t.Errorf("%v", err)
+	}
+	_, err = b.Run(ctx, "", bk.Mount{Src: bind(b.root), Dest: "/"}, nil, bk.ProcessInfo{Meta: bk.Meta{Args: args("sleep"), Cwd: "/"}}, nil)
+	if !errors.Is(err, why) {
+		t.Errorf("a start after the end: %v", err)
+	}
+}
+
+func TestExec(t *testing.T) {
+	b := newBench(t, executor.Options{})
+	signals := make(chan syscall.Signal, 1)
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.Run(t.Context(), "step1", bk.Mount{Src: bind(b.root), Dest: "/"}, nil,
+			bk.ProcessInfo{Meta: bk.Meta{Args: args("polite"), Cwd: "/", Env: []string{"A=1"}}, Stdout: &buffer{}, Signal: signals}, nil)
+		done <- err
+	}()
+	exec := func(meta bk.Meta, stdin string) (string, error) {
+		var out buffer
+		process := bk.ProcessInfo{Meta: meta, Stdout: &out, Stderr: &out}
+		if stdin != "" {
+			process.Stdin = io.NopCloser(strings.NewReader(stdin))
+		}
+		err := b.Exec(t.Context(), "step1", process)
+		return out.String(), err
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		_, err := exec(bk.Meta{Args: args("pid")}, "")
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	tests := []struct {
+		name, stdin, want string
+		meta              bk.Meta
+	}{
+		{"environment of the step", "", "1\n", bk.Meta{Args: args("getenv", "A")}},
+		{"its own environment", "", "\n", bk.Meta{Args: args("getenv", "A"), Env: []string{"B=2"}}},
+		{"its own user", "", "33 44 []\n", bk.Meta{Args: args("id"), User: "33:44"}},
+		{"its own directory", "", "/etc\n", bk.Meta{Args: args("cwd"), Cwd: "/etc"}},
+		{"input", "from stdin", "from stdin", bk.Meta{Args: args("echo")}},
+		{"a terminal", "", "terminal of 0 rows and 0 columns\r\n", bk.Meta{Args: args("tty"), Tty: true}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := exec(test.meta, test.stdin)
+			if err != nil && strings.Contains(err.Error(), "CGO_ENABLED=0") {
+				t.Skip(err)
+			}
+			if err != nil || got != test.want {
+				t.Errorf("%q, %v, want %q", got, err, test.want)
+			}
+		})
+	}
+	var exit *gatewayapi.ExitError
+	if _, err := exec(bk.Meta{Args: args("exit", "5")}, ""); !errors.As(err, &exit) || exit.ExitCode != 5 {
+		t.Errorf("exit code: %v", err)
+	}
+	if text, err := exec(bk.Meta{Args: []string{"/missing"}}, ""); !errors.As(err, &exit) || exit.ExitCode != 127 || !strings.Contains(text, "/missing") {
+		t.Errorf("no such program: %v %q", err, text)
+	}
+	signals <- syscall.SIGTERM
+	if err := <-done; !errors.As(err, &exit) || exit.ExitCode != 7 {
+		t.Errorf("a signal: %v", err)
+	}
+	if _, err := exec(bk.Meta{Args: args("pid")}, ""); err == nil {
+		t.Error("exec in a step that has ended")
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	b := newBench(t, executor.Options{})
+	var out buffer
+	resize := make(chan bk.WinSize, 1)
+	resize <- bk.WinSize{Rows: 25, Cols: 80}
+	_, err := b.Run(t.Context(), "", bk.Mount{Src: bind(b.root), Dest: "/"}, nil, bk.ProcessInfo{
+		Meta: bk.Meta{Args: args("tty-size", "25"), Cwd: "/", Tty: true}, Stdout: &out, Resize: resize, Stdin: io.NopCloser(strings.NewReader("")),
+	}, nil)
+	if err != nil || out.String() != "terminal of 25 rows and 80 columns\r\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+// TestLeftovers: what a killed executor left in its directory is unmounted and removed.
+func TestLeftovers(t *testing.T) {
+	testenv.NeedsRoot(t)
+	dir := filepath.Join(t.TempDir(), "executor")
+	left := filepath.Join(dir, "step", "rootfs")
+	if err := os.MkdirAll(left, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	precious := t.TempDir()
+	if err := os.WriteFile(filepath.Join(precious, "file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount(precious, left, "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	e, err := executor.New(t.Context(), executor.Options{Root: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("%v, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(precious, "file")); err != nil {
+		t.Errorf("what was mounted is gone: %v", err)
+	}
 }

@@ -28,7 +28,7 @@ func main() {
 		"attack": attack, "dial": dial, "list": list, "background": background, "hostname": hostname, "listen-udp": listenUDP,
 		"cwd": cwd, "stat": stat, "tty": tty, "zombie": zombie, "core-limit": coreLimit, "pid": pid, "getenv": getenv,
 		"print-many": printMany, "contains": contains, "fill": fill, "run": run,
-		"read-only": readOnly, "files": files,
+		"read-only": readOnly, "tty-size": ttySize, "files": files,
 	}
 	command, ok := commands[os.Args[1]]
 	if !ok {
@@ -210,12 +210,24 @@ func stat(args []string) {
 
 // tty says whether stdin is a terminal, and of what size.
 func tty([]string) {
-	var size [4]uint16
+	size := terminalSize()
+	fmt.Println("terminal of", size[0], "rows and", size[1], "columns")
+}
+
+// ttySize waits until the terminal has so many rows.
+func ttySize(args []string) {
+	for fmt.Sprint(terminalSize()[0]) != args[0] {
+		time.Sleep(time.Millisecond)
+	}
+	tty(nil)
+}
+
+func terminalSize() (size [4]uint16) {
 	_, _, e := syscall.Syscall(syscall.SYS_IOCTL, 0, syscall.TIOCGWINSZ, uintptr(unsafe.Pointer(&size)))
 	if e != 0 {
 		fail(e.Error())
 	}
-	fmt.Println("terminal of", size[0], "rows and", size[1], "columns")
+	return size
 }
 
 func pid([]string) { fmt.Println(os.Getpid()) }
