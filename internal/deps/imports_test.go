@@ -17,6 +17,7 @@ var mayImport = map[string][]string{
 		"github.com/google/go-containerregistry/pkg/name",
 		"go.yaml.in/yaml/v4",
 	},
+	"sdk/catalog/cel": {"cel.dev/cel-go"},
 	"sdk/definition": {
 		"github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5",
