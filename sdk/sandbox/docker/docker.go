@@ -4,7 +4,8 @@
 //	defer rt.Close()
 //	instance, err := rt.Start(ctx, sandbox.Spec{Image: img, Platform: "linux/amd64"})
 //
-// An instance gets a read-only root, no capability, no-new-privileges, the daemon's seccomp profile, limits on memory
+// An instance gets a read-only root, no capability, no-new-privileges, Docker's default seccomp profile of today
+// even in an older daemon, limits on memory
 // (without swap), processes, CPU and time, and no network: its own loopback, or the network of its Spec.Network, which
 // leads nowhere else and not to the host. The image's own process is PID 1. Volumes that the image declares are not made,
 // its health check is not run, and no port is published. What an instance writes to its log is kept here and nowhere on
@@ -60,6 +61,7 @@ type Runtime struct {
 	provider *testcontainers.DockerProvider
 	info     system.Info
 	owner    owner
+	seccomp  string // the profile, as an option of a container; "" is the daemon's
 	images   images
 
 	mu        sync.Mutex
@@ -110,6 +112,9 @@ func New(ctx context.Context, options Options) (*Runtime, error) {
 	if r.owner, err = newOwner(r.info.SystemTime); err != nil {
 		return nil, errors.Join(r.explain(err), c.Close())
 	}
+	if r.seccomp, err = r.seccompOption(); err != nil {
+		return nil, errors.Join(r.explain(err), c.Close())
+	}
 	r.images = images{runtime: r, byDigest: map[string]*loading{}}
 	r.sweep(ctx)
 	return r, nil
@@ -129,7 +134,7 @@ func (r *Runtime) Weaknesses() []string {
 		{r.info.SwapLimit, "the daemon cannot limit swap, so an instance may use as much again as its memory limit"},
 		{r.info.PidsLimit, "the daemon cannot limit the number of processes"},
 		{r.info.CPUCfsQuota, "the daemon cannot limit CPU time"},
-		{confinesCalls(r.info.SecurityOptions), "the daemon does not filter system calls (seccomp)"},
+		{r.seccomp != "" || hasSeccomp(r.info.SecurityOptions), "the daemon does not filter system calls (seccomp)"},
 	} {
 		if !w.holds {
 			list = append(list, w.text)

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,7 +13,7 @@ import (
 )
 
 // Exec runs a command in the instance, confined as the instance is. A program that cannot be executed is a result with
-// the exit code that a shell gives it, 127 or 126, and the reason in its output. When ctx ends first, the command is killed
+// the exit code that a shell gives it, 127 or 126, and the reason in Stderr. When ctx ends first, the command is killed
 // if the daemon is on this machine and this user may; otherwise it ends with the instance.
 func (i *Instance) Exec(ctx context.Context, cmd sandbox.Command) (sandbox.Output, error) {
 	if len(cmd.Args) == 0 {
@@ -54,8 +55,17 @@ func (i *Instance) Exec(ctx context.Context, cmd sandbox.Command) (sandbox.Outpu
 	}
 	code, err := i.execCode(ctx, created.ID)
 	result.Exit = exitOf(code)
+	if reason := result.Logs.Stdout; code >= 126 && bytes.HasPrefix(reason, []byte(notExecuted)) {
+		result.Logs.Stdout, result.Logs.Stderr = nil, reason
+		if bytes.Contains(reason, []byte("no such file or directory")) || bytes.Contains(reason, []byte("executable file not found")) {
+			result.Exit.Code = 127 // older daemons say 126
+		}
+	}
 	return result, i.explain(what, err)
 }
+
+// notExecuted begins what daemons write to the command's own output when there is no command to write it.
+const notExecuted = "OCI runtime exec failed"
 
 // execCode asks for the exit code until the daemon has it, which is soon after the streams' end.
 func (i *Instance) execCode(ctx context.Context, id string) (int, error) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ownerLabel marks containers and networks, repository marks images, both with the text of an owner.
+// ownerLabel marks containers, their volumes and networks, repository marks images, both with the text of an owner.
 const (
 	ownerLabel = "dev.plimsoll.sandbox.owner"
 	repository = "plimsoll-sandbox"

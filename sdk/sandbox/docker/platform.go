@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/containerd/platforms"
@@ -30,12 +29,6 @@ func (r *Runtime) CanRun(_ context.Context, platform string) error {
 	}
 	return fmt.Errorf("%w: images for %s do not run in a daemon for %s: register an emulator with binfmt_misc (with flag F) on its machine, or use a daemon on a machine that runs them",
 		sandbox.ErrUnsupported, platforms.Format(want), platforms.Format(has))
-}
-
-func confinesCalls(options []string) bool {
-	return slices.ContainsFunc(options, func(o string) bool {
-		return strings.HasPrefix(o, "name=seccomp") && !strings.Contains(o, "profile=unconfined")
-	})
 }
 
 // remote returns why the daemon's processes are not among this machine's, and nil when they may be.

@@ -26,7 +26,7 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 		return none, errors.New("neither the image nor the spec says what to run: both have no entrypoint and no command")
 	}
 	limits := spec.Limits
-	off, pids := false, int64(limits.PIDs)
+	off, pids, mark := false, int64(limits.PIDs), r.owner.mark(limits.Life+5*time.Minute)
 	host := &container.HostConfig{
 		NetworkMode:    "none",
 		ReadonlyRootfs: !spec.WritableRoot,
@@ -45,8 +45,11 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 			Ulimits: []*container.Ulimit{{Name: "core"}}, // the host would keep core dumps
 		},
 	}
-	if err := writable(host, spec); err != nil {
+	if err := writable(host, spec, mark); err != nil {
 		return none, err
+	}
+	if r.seccomp != "" {
+		host.SecurityOpt = append(host.SecurityOpt, r.seccomp)
 	}
 	name := first(spec.Name, "instance")
 	options := client.ContainerCreateOptions{
@@ -54,7 +57,7 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 			Image: image, Hostname: name, User: spec.User, WorkingDir: spec.Dir, Env: spec.Env,
 			Entrypoint: args[:1], Cmd: args[1:],
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-			Labels:      map[string]string{ownerLabel: r.owner.mark(limits.Life + 5*time.Minute)},
+			Labels:      map[string]string{ownerLabel: mark},
 		},
 		HostConfig: host,
 	}
@@ -80,14 +83,15 @@ func arguments(spec *sandbox.Spec, config *v1.Config) []string {
 
 // writable fills in the directories of Spec.Tmpfs. They are in memory and count for its limit; half of it, so that a full
 // one does not end the instance. One that files are put into is a volume, because the daemon mounts a tmpfs over them.
-func writable(host *container.HostConfig, spec *sandbox.Spec) error {
+func writable(host *container.HostConfig, spec *sandbox.Spec, mark string) error {
 	host.Tmpfs = map[string]string{}
 	for _, dir := range tmpfsOf(spec) {
 		switch {
 		case !path.IsAbs(dir) || dir == "/":
 			return fmt.Errorf("tmpfs %q: it must be an absolute path below /", dir)
 		case holdsFiles(spec, dir):
-			host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
+			labels := map[string]string{ownerLabel: mark}
+			host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir, VolumeOptions: &mount.VolumeOptions{Labels: labels}})
 		default:
 			host.Tmpfs[dir] = fmt.Sprintf("rw,exec,nosuid,nodev,mode=1777,size=%d", spec.Limits.Memory/2)
 		}

@@ -79,6 +79,13 @@ func (i *Instance) start(ctx context.Context) error {
 	i.container = &testcontainers.DockerContainer{ID: created.ID, Image: image}
 	i.container.SetProvider(r.provider)
 	i.container.SetLogger(tclog.NewNoopLogger())
+	made, err := r.client.ContainerInspect(ctx, created.ID, client.ContainerInspectOptions{})
+	if err != nil {
+		return err
+	}
+	if err := r.verify(options.HostConfig, made.Container); err != nil {
+		return err
+	}
 	return i.launch(ctx)
 }
 

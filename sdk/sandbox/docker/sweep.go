@@ -22,6 +22,16 @@ func (r *Runtime) sweep(ctx context.Context) {
 			log.InfoContext(ctx, "sweep: removed a container that an ended process left", "id", c.ID, "error", err)
 		}
 	}
+	volumes, err := r.client.VolumeList(ctx, client.VolumeListOptions{Filters: ours})
+	if err != nil {
+		log.WarnContext(ctx, "sweep: list volumes", "error", err)
+	}
+	for _, v := range volumes.Items {
+		if r.owner.stale(v.Labels[ownerLabel]) {
+			_, err := r.client.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{Force: true})
+			log.InfoContext(ctx, "sweep: removed a volume that an ended process left", "name", v.Name, "error", err)
+		}
+	}
 	networks, err := r.client.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
 	if err != nil {
 		log.WarnContext(ctx, "sweep: list networks", "error", err)

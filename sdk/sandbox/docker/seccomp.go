@@ -1,0 +1,28 @@
+package docker
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// seccompOption gives instances the default profile of today's Docker: the one of an older daemon lets through what is
+// dangerous (vsock, which reaches the host of a virtual machine), and that of any daemon may be switched off.
+func (r *Runtime) seccompOption() (string, error) {
+	profile := defaultProfile()
+	if profile == nil || !slices.ContainsFunc(r.info.SecurityOptions, func(o string) bool { return strings.HasPrefix(o, "name=seccomp") }) {
+		return "", nil
+	}
+	text, err := json.Marshal(profile)
+	if err != nil {
+		return "", fmt.Errorf("the seccomp profile: %w", err)
+	}
+	return "seccomp=" + string(text), nil
+}
+
+func hasSeccomp(options []string) bool {
+	return slices.ContainsFunc(options, func(o string) bool {
+		return strings.HasPrefix(o, "name=seccomp") && !strings.Contains(o, "profile=unconfined")
+	})
+}

@@ -1,0 +1,5 @@
+package docker
+
+import "github.com/moby/profiles/seccomp"
+
+func defaultProfile() any { return seccomp.DefaultProfile() }
