@@ -109,6 +109,9 @@ func eat(ctx context.Context, mib int) {
 // serve serves on all ports until SIGTERM or SIGINT.
 func serve(ctx context.Context, p Process) int {
 	signals := p.Signals()
+	if err := p.WriteFile("/tmp/state", []byte("state=serving\nsince=start\n")); err != nil {
+		fmt.Fprintln(p.Stderr, err)
+	}
 	for port, handle := range map[int]func(net.Listener) error{8080: serveHTTP, 8443: serveTLS, 2525: serveMail} {
 		l, err := p.Listen(port)
 		if err != nil {
@@ -126,9 +129,6 @@ func serve(ctx context.Context, p Process) int {
 		}
 		go handle(c)
 		defer c.Close()
-	}
-	if err := p.WriteFile("/tmp/state", []byte("state=serving\nsince=start\n")); err != nil {
-		fmt.Fprintln(p.Stderr, err)
 	}
 	fmt.Fprintln(p.Stdout, "listening")
 	if greeting := p.Getenv("GREETING"); greeting != "" {
