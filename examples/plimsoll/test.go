@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -15,20 +16,21 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/console"
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/sdk/blackbox"
+	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/results"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 )
 
 func newTest(out *output) *cobra.Command {
 	var src source
 	var eng engines
-	var features, tags string
+	var features, tags, format string
 	cmd := &cobra.Command{
 		Use:   "test IMAGE",
 		Short: "Test an image with features in Gherkin",
 		Long: `Test an image from outside, with features that need no Go. IMAGE is a reference in a registry, or "oci:DIR" for an
 OCI layout. Every platform of an index is tested where it can run; the others are named.`,
 		Example: `  plimsoll test registry.example/team/app:1.2.3 --features features
-  plimsoll test oci:image --features features --json
+  plimsoll test oci:image --features features --format junit > tests.xml
   plimsoll test registry.example/team/app@sha256:... --features hardening.feature --sandbox docker`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -53,13 +55,14 @@ OCI layout. Every platform of an index is tested where it can run; the others ar
 			if err != nil {
 				return err
 			}
-			return errors.Join(out.answer(cmd, verdict, func(w io.Writer, style console.Style) error { return printVerdict(w, style, verdict) }), verdict.Err())
+			return errors.Join(writeVerdict(cmd, out, format, verdict), verdict.Err())
 		},
 	}
 	f := cmd.Flags()
 	eng.flags(cmd)
 	f.StringVar(&features, "features", "features", "feature file, or a directory of them")
 	f.StringVar(&tags, "tags", "", `scenarios to run, a tag expression such as "@smoke and not @slow"`)
+	f.StringVar(&format, "format", "pretty", "format of the results: "+strings.Join(formats(), ", "))
 	f.StringSliceVar(&src.platforms, "platform", nil, "platforms of the index to test (default: all)")
 	f.StringSliceVar(&src.plainHTTPs, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
 	return cmd
@@ -104,18 +107,19 @@ func pull(ctx context.Context, client *registry.Client, ref string) (v1.ImageInd
 	return nil, image, err
 }
 
-// printVerdict lists the scenarios, platform by platform.
-func printVerdict(w io.Writer, style console.Style, v *blackbox.Verdict) error {
-	for _, p := range v.Platforms {
-		for _, s := range p.Scenarios {
-			mark := style.Good(string(s.Status))
-			if s.Status != blackbox.Passed {
-				mark = style.Bad(string(s.Status))
-			}
-			if _, err := fmt.Fprintf(w, "%s %s: %s: %s (%s)\n", mark, p.Platform, s.Feature, s.Name, console.Duration(s.Duration)); err != nil {
-				return err
-			}
-		}
+func formats() []string { return slices.Sorted(maps.Keys(results.Formats())) }
+
+// writeVerdict writes the results in the format asked for.
+func writeVerdict(cmd *cobra.Command, out *output, format string, verdict *blackbox.Verdict) error {
+	w := cmd.OutOrStdout()
+	write, ok := results.Formats()[format]
+	switch {
+	case out.json:
+		return console.JSON(w, verdict)
+	case !ok:
+		return fmt.Errorf("result format %q is not one of %s", format, strings.Join(formats(), ", "))
+	case format == "pretty":
+		return results.Pretty(w, verdict, results.Options{Color: bool(console.StyleFor(w))})
 	}
-	return nil
+	return write(w, verdict)
 }

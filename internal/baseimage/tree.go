@@ -17,21 +17,25 @@ import (
 // tree is a layer in the making: a tar whose every entry belongs to root and has the same old time, so that the same
 // content always has the same digest.
 type tree struct {
-	buf  bytes.Buffer
-	tar  *tar.Writer
-	dirs map[string]bool
+	buf bytes.Buffer
+	tar *tar.Writer
+	has map[string]bool // by path; some daemons refuse a layer that has one twice
 }
 
 var epoch = time.Unix(0, 0).UTC()
 
 func newTree() *tree {
-	t := &tree{dirs: map[string]bool{".": true}}
+	t := &tree{has: map[string]bool{".": true}}
 	t.tar = tar.NewWriter(&t.buf)
 	return t
 }
 
 // add writes one entry. A tar in memory can't fail but for a programming error, which close reports.
 func (t *tree) add(h tar.Header, content []byte) {
+	if t.has[path.Clean(h.Name)] {
+		return
+	}
+	t.has[path.Clean(h.Name)] = true
 	t.parents(h.Name)
 	h.ModTime, h.Size, h.Format = epoch, int64(len(content)), tar.FormatPAX
 	if err := t.tar.WriteHeader(&h); err == nil {
@@ -41,14 +45,12 @@ func (t *tree) add(h tar.Header, content []byte) {
 
 func (t *tree) parents(name string) {
 	dir := path.Dir(path.Clean(name))
-	if t.dirs[dir] {
-		return
+	if !t.has[dir] {
+		t.dir(dir, 0o755)
 	}
-	t.dir(dir, 0o755)
 }
 
 func (t *tree) dir(name string, mode int64) {
-	t.dirs[name] = true
 	t.add(tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode}, nil)
 }
 

@@ -4,6 +4,7 @@ package homes
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ func NewBuilder(ctx context.Context, name, state string) (Builder, error) {
 		}
 		return b, nil
 	case name == "docker":
-		b, err := buildkit.Docker(ctx, "", opts)
+		b, err := buildkit.Docker(ctx, os.Getenv("DOCKER_HOST"), opts)
 		if err != nil {
 			return nil, err
 		}

@@ -3,9 +3,11 @@ package homes
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
+	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/docker"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/native"
 )
 
@@ -21,9 +23,32 @@ type Sandbox interface {
 // NewSandbox starts or reaches the sandbox of that name; state is a directory for unpacked images.
 func NewSandbox(ctx context.Context, name, state string) (Sandbox, error) {
 	switch name {
-	case "embedded", "auto":
-		return native.New(ctx, native.Options{Dir: filepath.Join(state, "sandbox")})
+	case "auto":
+		if runtime, err := inDocker(ctx); err == nil {
+			return runtime, nil
+		}
+		return embeddedSandbox(ctx, state)
+	case "docker":
+		return inDocker(ctx)
+	case "embedded":
+		return embeddedSandbox(ctx, state)
 	default:
 		return nil, fmt.Errorf("unknown sandbox %q: use auto, docker or embedded", name)
 	}
+}
+
+func inDocker(ctx context.Context) (Sandbox, error) {
+	runtime, err := docker.New(ctx, docker.Options{Host: os.Getenv("DOCKER_HOST")})
+	if err != nil {
+		return nil, err
+	}
+	return runtime, nil
+}
+
+func embeddedSandbox(ctx context.Context, state string) (Sandbox, error) {
+	runtime, err := native.New(ctx, native.Options{Dir: filepath.Join(state, "sandbox")})
+	if err != nil {
+		return nil, err
+	}
+	return runtime, nil
 }
