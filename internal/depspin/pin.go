@@ -40,4 +40,6 @@ import (
 	_ "github.com/knqyf263/go-deb-version"
 	_ "github.com/knqyf263/go-rpm-version"
 	_ "github.com/theory/jsonpath"
+	_ "github.com/knqyf263/go-rpmdb/pkg"
+	_ "modernc.org/sqlite"
 )
