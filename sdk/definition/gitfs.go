@@ -135,16 +135,11 @@ func (g *gitFS) Lstat(name string) (fs.FileInfo, error) {
 // Stat is Lstat.
 func (g *gitFS) Stat(name string) (fs.FileInfo, error) { return g.Lstat(name) }
 
-// lookup describes what is at a path and says which object it is.
-func (g *gitFS) lookup(name string) (fs.FileInfo, plumbing.Hash, error) {
+// entry is what git's tree says of a path.
+func (g *gitFS) entry(name string) (object.TreeEntry, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	e, err := g.find("lstat", name)
-	if err != nil {
-		return nil, e.Hash, err
-	}
-	info, err := g.info(e)
-	return info, e.Hash, err
+	return g.find("lstat", name)
 }
 
 // ReadLink returns where a symbolic link points.

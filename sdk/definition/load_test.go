@@ -354,6 +354,16 @@ func TestDirty(t *testing.T) {
 		{"file became a link", func(r *repo) { r.remove("app/gone"); r.link("run", "app/gone") }, []string{"app/gone"}, "one\n"},
 		{"line endings", func(r *repo) { r.write(map[string]string{"app/crlf": "a\r\nb\r\n"}) }, nil, "one\n"},
 		{"same size", func(r *repo) { r.write(map[string]string{"app/main.go": "0ne\n"}) }, []string{"app/main.go"}, "0ne\n"},
+		{"same size and time, so that git's index vouches for it", func(r *repo) {
+			info, err := os.Stat(filepath.Join(r.dir, "app/main.go"))
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.write(map[string]string{"app/main.go": "0ne\n"})
+			if err := os.Chtimes(filepath.Join(r.dir, "app/main.go"), time.Time{}, info.ModTime()); err != nil {
+				r.t.Fatal(err)
+			}
+		}, nil, "one\n"},
 		{"named by the caller", func(r *repo) { r.write(map[string]string{"app/.DS_Store": ""}) }, nil, "one\n"},
 		{"Dockerfile", func(r *repo) { r.write(map[string]string{"app/Dockerfile": "FROM b\n"}) }, []string{"app/Dockerfile"}, "one\n"},
 	}

@@ -34,7 +34,7 @@ func newStore(opts LoadOptions, name string, commit plumbing.Hash) (*objectStore
 	s := &objectStore{cache: opts.CacheDir, prefix: hex.EncodeToString(sum[:16])}
 	if !commit.IsZero() {
 		if _, err := os.Stat(s.entry(commit)); err == nil {
-			s.complete, s.objects = true, openDir(s.entry(commit))
+			s.complete, s.objects = true, openEntry(s.entry(commit))
 			return s, nil
 		}
 	}
@@ -55,6 +55,12 @@ func newStore(opts LoadOptions, name string, commit plumbing.Hash) (*objectStore
 
 func openDir(dir string) storage.Storer {
 	return filesystem.NewStorage(osfs.New(dir), cache.NewObjectLRUDefault())
+}
+
+// openEntry opens a directory that does not change any more; see openGit for its files.
+func openEntry(dir string) storage.Storer {
+	return filesystem.NewStorageWithOptions(osfs.New(dir), cache.NewObjectLRUDefault(),
+		filesystem.Options{ExclusiveAccess: true, KeepDescriptors: true})
 }
 
 // entry is the directory of a commit.
@@ -78,7 +84,7 @@ func (s *objectStore) keep(commit plumbing.Hash) (storer.EncodedObjectStorer, er
 		}
 	}
 	s.temp = ""
-	return openDir(entry), nil
+	return openEntry(entry), nil
 }
 
 // discard removes what keep did not take.

@@ -14,55 +14,42 @@ import (
 // repositories in it as empty directories. Nothing outside of its root can be reached. Open is safe for concurrent use;
 // ReadDir is not.
 type workFS struct {
-	root    string
+	root    *os.Root        // no symbolic link leads out of it; closed when nobody has it any more
 	tracked map[string]bool // files in the index and their directories
 	always  []gitignore.Pattern
 	byDir   map[string][]gitignore.Pattern // from each directory's .gitignore
 }
 
-func newWorkFS(root string, tracked map[string]bool, extra []string) *workFS {
-	w := &workFS{root: root, tracked: tracked, byDir: map[string][]gitignore.Pattern{}}
-	w.always = parseIgnore(strings.Join(extra, "\n"), nil)
-	exclude, _ := w.read(".git/info/exclude") // missing in most, and elsewhere in a linked work tree
-	w.always = append(w.always, parseIgnore(exclude, nil)...)
-	return w
-}
-
-// within runs f with the root opened, so that no symbolic link can lead out of it.
-func within[T any](root string, f func(*os.Root) (T, error)) (T, error) {
-	r, err := os.OpenRoot(root)
+func newWorkFS(root string, tracked map[string]bool, extra []string) (*workFS, error) {
+	opened, err := os.OpenRoot(root)
 	if err != nil {
-		var none T
-		return none, err
+		return nil, err
 	}
-	defer r.Close()
-	return f(r)
+	w := &workFS{root: opened, tracked: tracked, byDir: map[string][]gitignore.Pattern{}}
+	w.always = parseIgnore(strings.Join(extra, "\n"), nil)
+	exclude, _ := opened.ReadFile(".git/info/exclude") // missing in most, and elsewhere in a linked work tree
+	w.always = append(w.always, parseIgnore(string(exclude), nil)...)
+	return w, nil
 }
 
 // Open opens a file.
-func (w *workFS) Open(name string) (fs.File, error) {
-	return within(w.root, func(r *os.Root) (fs.File, error) { return r.Open(name) })
-}
+func (w *workFS) Open(name string) (fs.File, error) { return w.root.Open(name) }
 
 // Lstat describes what is at a path.
-func (w *workFS) Lstat(name string) (fs.FileInfo, error) {
-	return within(w.root, func(r *os.Root) (fs.FileInfo, error) { return r.Lstat(name) })
-}
+func (w *workFS) Lstat(name string) (fs.FileInfo, error) { return w.root.Lstat(name) }
 
 // Stat is Lstat.
-func (w *workFS) Stat(name string) (fs.FileInfo, error) { return w.Lstat(name) }
+func (w *workFS) Stat(name string) (fs.FileInfo, error) { return w.root.Lstat(name) }
 
 // ReadLink returns where a symbolic link points.
-func (w *workFS) ReadLink(name string) (string, error) {
-	return within(w.root, func(r *os.Root) (string, error) { return r.Readlink(name) })
-}
+func (w *workFS) ReadLink(name string) (string, error) { return w.root.Readlink(name) }
 
 // ReadDir lists a directory.
 func (w *workFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	if name != "." && w.repository(name) {
 		return nil, nil
 	}
-	all, err := within(w.root, func(r *os.Root) ([]fs.DirEntry, error) { return fs.ReadDir(r.FS(), name) })
+	all, err := fs.ReadDir(w.root.FS(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -107,18 +94,13 @@ func (w *workFS) patterns(dir string) []gitignore.Pattern {
 	if known, ok := w.byDir[dir]; ok {
 		return known
 	}
-	text, _ := w.read(path.Join(dir, ".gitignore")) // most directories have none
+	text, _ := w.root.ReadFile(path.Join(dir, ".gitignore")) // most directories have none
 	var domain []string
 	if dir != "." {
 		domain = strings.Split(dir, "/")
 	}
-	w.byDir[dir] = parseIgnore(text, domain)
+	w.byDir[dir] = parseIgnore(string(text), domain)
 	return w.byDir[dir]
-}
-
-func (w *workFS) read(name string) (string, error) {
-	content, err := within(w.root, func(r *os.Root) ([]byte, error) { return r.ReadFile(name) })
-	return string(content), err
 }
 
 func parseIgnore(text string, domain []string) []gitignore.Pattern {

@@ -43,8 +43,8 @@ func newWorkTree(repository *git.Repository, root string, commit *gitFS, opts Lo
 			tracked[name] = true
 		}
 	}
-	w.files = newWorkFS(root, tracked, opts.Ignore)
-	return w, nil
+	w.files, err = newWorkFS(root, tracked, opts.Ignore)
+	return w, err
 }
 
 // changes lists the files below the context directory, and the Dockerfile's, that differ from the commit's, sorted. Line
@@ -102,7 +102,8 @@ func noPath(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is
 
 // same says whether a path has in the work tree what it has in the commit.
 func (w *workTree) same(name string) (bool, error) {
-	committed, hash, err := w.commit.lookup(name)
+	committed, err := w.commit.entry(name)
+	mode, hash := fileMode(committed.Mode), committed.Hash
 	here, hereErr := w.files.Lstat(name)
 	missing, missingHere := noPath(err), noPath(hereErr)
 	switch {
@@ -115,13 +116,13 @@ func (w *workTree) same(name string) (bool, error) {
 	case missing || missingHere:
 		e := w.byName[name] // a sparse checkout leaves files out
 		return missingHere && e != nil && e.SkipWorktree && e.Hash == hash, nil
-	case committed.Mode().Type() != here.Mode().Type():
+	case mode.Type() != here.Mode().Type():
 		return false, nil
-	case committed.Mode().Type() == fs.ModeSymlink:
+	case mode.Type() == fs.ModeSymlink:
 		return sameLink(w.commit, w.files, name)
-	case !committed.Mode().IsRegular():
+	case !mode.IsRegular():
 		return true, nil
-	case w.modes && (committed.Mode()^here.Mode())&0o100 != 0:
+	case w.modes && (mode^here.Mode())&0o100 != 0:
 		return false, nil
 	case w.unchanged(name, hash, here):
 		return true, nil
@@ -134,7 +135,7 @@ func (w *workTree) same(name string) (bool, error) {
 // have changed in the same instant, so it is read.
 func (w *workTree) unchanged(name string, hash plumbing.Hash, here fs.FileInfo) bool {
 	e := w.byName[name]
-	return e != nil && e.Hash == hash && e.Stage == index.Merged && !e.IntentToAdd &&
+	return e != nil && e.Hash == hash && e.Stage == 0 && !e.IntentToAdd &&
 		int64(e.Size) == here.Size() && e.ModifiedAt.Equal(here.ModTime()) && here.ModTime().Before(w.index.ModTime)
 }
 
