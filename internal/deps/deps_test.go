@@ -28,7 +28,7 @@ var engines = []forbidden{
 	{path: "github.com/moby/buildkit/worker", reason: "executes builds: only sdk/build/buildkit/embedded"},
 	{path: "github.com/containerd/containerd/v2/core/snapshots", reason: "mounts images: only sdk/build/buildkit"},
 	{path: "github.com/moby/moby/client", reason: "speaks to Docker: only sdk/build/buildkit, sandbox/docker and fleet/docker"},
-	{path: "github.com/testcontainers/testcontainers-go", reason: "starts containers: only sdk/sandbox/docker", absent: true},
+	{path: "github.com/testcontainers/testcontainers-go", reason: "starts containers: only sdk/sandbox/docker"},
 	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel"},
 	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
 	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},

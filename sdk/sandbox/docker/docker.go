@@ -28,9 +28,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/moby/moby/api/types/system"
@@ -84,18 +86,12 @@ func New(ctx context.Context, options Options) (*Runtime, error) {
 	if options.Host == "" {
 		options.Host = client.DefaultDockerHost
 	}
-	scheme := "http"
+	opts := []client.Opt{client.WithHost(options.Host)}
 	if options.TLS != nil {
-		scheme = "https"
+		secure := &http.Client{Transport: &http.Transport{TLSClientConfig: options.TLS}, CheckRedirect: client.CheckRedirect}
+		opts = append([]client.Opt{client.WithHTTPClient(secure)}, opts...)
 	}
-	c, err := client.New(
-		client.WithHTTPClient(&http.Client{
-			Transport:     &http.Transport{TLSClientConfig: options.TLS, MaxIdleConns: 16, IdleConnTimeout: 30 * time.Second},
-			CheckRedirect: client.CheckRedirect,
-		}),
-		client.WithHost(options.Host),
-		client.WithScheme(scheme),
-	)
+	c, err := client.New(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("docker sandbox: %w", err)
 	}
@@ -167,9 +163,14 @@ func (r *Runtime) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case client.IsErrConnectionFailed(err):
+	case silent(err):
 		return fmt.Errorf("docker sandbox: no daemon answers at %s: start Docker, or give the address of one: %w", r.options.Host, err)
 	default:
 		return fmt.Errorf("docker sandbox: %w", err)
 	}
+}
+
+// silent says whether an error means that there is no daemon, or none any more.
+func silent(err error) bool {
+	return client.IsErrConnectionFailed(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }

@@ -63,7 +63,7 @@ func (i *Instance) explain(what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case client.IsErrConnectionFailed(err):
+	case silent(err):
 		err = fmt.Errorf("the daemon at %s does not answer any more: %w", i.runtime.options.Host, err)
 	case errdefs.IsConflict(err) && strings.Contains(err.Error(), "is not running"), errdefs.IsNotFound(err) && strings.Contains(err.Error(), "No such container"):
 		err = os.ErrProcessDone
