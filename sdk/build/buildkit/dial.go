@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/bridge"
 )
 
 // TLS names the files for a buildkitd that wants a certificate of its clients.
@@ -30,7 +31,7 @@ func Dial(ctx context.Context, address string, opt Options) (*Builder, error) {
 	if t := opt.TLS; t != nil {
 		with = append(with, client.WithCredentials(t.Cert, t.Key), client.WithServerConfig(t.ServerName, t.CA))
 	}
-	c, err := client.New(ctx, address, with...)
+	c, err := bridge.Connect(ctx, address, with...)
 	if err != nil {
 		return nil, fmt.Errorf("buildkitd at %s: %w", address, err)
 	}

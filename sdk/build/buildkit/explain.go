@@ -107,6 +107,8 @@ func (e *engineError) Is(target error) bool {
 var noise = regexp.MustCompile(strings.Join([]string{
 	`failed to solve( with frontend \S+)?: `,
 	`failed to (resolve source metadata|load cache key|compute cache key|calculate checksum of ref \S+|load LLB|create LLB definition)( for \S+)?: `,
+	`failed to authorize: `,
+	`failed to fetch \S+ token: `,
 	`rpc error: code = \w+ desc = `,
 	parseError.String(),
 }, "|"))

@@ -45,6 +45,7 @@ type answer struct {
 
 // child is an engine in a child process.
 type child struct {
+	place  *place
 	cmd    *exec.Cmd
 	conn   net.Conn
 	dialed atomic.Bool
@@ -63,7 +64,7 @@ func startChild(ctx context.Context, place *place, opt Options) (engine, error) 
 		return nil, err
 	}
 	defer far.Close()
-	c := &child{cmd: reexec.Command(childName, string(argument)), conn: conn}
+	c := &child{place: place, cmd: reexec.Command(childName, string(argument)), conn: conn}
 	c.cmd.Env = nil // its PATH, proxies and temporary directory are this process'
 	c.cmd.ExtraFiles = []*os.File{far, place.lock}
 	// Ctrl-C in a terminal is for this process, which then ends its builds one by one.
@@ -81,7 +82,9 @@ func startChild(ctx context.Context, place *place, opt Options) (engine, error) 
 	}
 	c.logged.Go(func() { hand(logs, opt.Log) })
 	if err := c.await(out); err != nil {
-		return nil, errors.Join(err, c.close())
+		_ = conn.Close()
+		c.logged.Wait()
+		return nil, errors.Join(err, c.cmd.Wait())
 	}
 	return c, nil
 }
@@ -138,5 +141,5 @@ func (c *child) close() error {
 		err = nil // by the client
 	}
 	c.logged.Wait()
-	return errors.Join(err, c.cmd.Wait())
+	return errors.Join(err, c.cmd.Wait(), c.place.release())
 }

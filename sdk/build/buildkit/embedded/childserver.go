@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 )
@@ -25,7 +24,6 @@ func serveChild() {
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
 	place := &place{dir: o.Dir, lock: os.NewFile(4, "lock")}
-	defer runtime.KeepAlive(place) // the lock is held until the end
 	opt := Options{
 		Snapshotter:   o.Snapshotter,
 		MaxCacheBytes: o.MaxCacheBytes,

@@ -1,5 +1,8 @@
-//go:build linux
-
+// Package embedded is BuildKit in this process: solver, Dockerfile frontend, cache and executor, with nothing to install
+// and no daemon. Most programs need [Start] alone; what it returns is a build.Builder like those of package buildkit.
+//
+// It works on Linux, as root and as an ordinary user who may make user namespaces. Linking it in costs some 30 MB of
+// program, which is why it is a package of its own.
 package embedded
 
 import (
@@ -8,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/moby/buildkit/client"
@@ -17,6 +19,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/container"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/bridge"
 )
 
 // Names of snapshotters.
@@ -36,7 +39,7 @@ type Options struct {
 	// Snapshotter is Overlay or Native. Empty: Overlay where it works, else Native.
 	Snapshotter string
 	// MaxCacheBytes is how large a cache may grow before what was used longest ago is removed. BuildKit looks a second
-	// after a start and after each build. 0 means 10 GiB.
+	// after a start, and after builds at most once a minute. 0 means 10 GiB.
 	MaxCacheBytes int64
 	// PlainHTTP are registries ("registry.test:5000") that may be reached by plain http. Those on loopback always may.
 	PlainHTTP []string
@@ -55,12 +58,11 @@ type Builder struct {
 	*buildkit.Builder
 
 	engine engine
-	place  *place
 }
 
 var _ build.Builder = (*Builder)(nil)
 
-// engine is a BuildKit that answers on a connection.
+// engine is a BuildKit that answers on a connection. It owns its place in the state directory.
 type engine interface {
 	dial(ctx context.Context) (net.Conn, error)
 	about() about
@@ -88,31 +90,11 @@ func Start(ctx context.Context, opt Options) (*Builder, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	state, err := filepath.Abs(opt.State)
+	engine, err := startEngine(ctx, opt)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("embedded BuildKit in %s: %w", opt.State, err)
 	}
-	place, err := claim(state)
-	if err != nil {
-		return nil, err
-	}
-	b, err := start(ctx, place, opt)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("embedded BuildKit in %s: %w", place.dir, err), place.release())
-	}
-	return b, nil
-}
-
-func start(ctx context.Context, place *place, opt Options) (*Builder, error) {
-	begin := startServer
-	if container.NeedsUserNamespace() {
-		begin = startChild
-	}
-	engine, err := begin(ctx, place, opt)
-	if err != nil {
-		return nil, err
-	}
-	c, err := client.New(ctx, "passthrough:embedded",
+	c, err := bridge.Connect(ctx, "passthrough:embedded",
 		client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return engine.dial(ctx) }),
 		// A child ends with its connection, so that must not be closed for being idle.
 		client.WithGRPCDialOption(grpc.WithIdleTimeout(0)))
@@ -121,15 +103,11 @@ func start(ctx context.Context, place *place, opt Options) (*Builder, error) {
 	}
 	about := engine.about()
 	home := build.Home{Name: "embedded", Version: version(), Executor: about.Executor, Enforces: true, Weaknesses: about.Weaknesses}
-	return &Builder{
-		Builder: buildkit.New(c, home, buildkit.Options{Keychain: opt.Keychain, Log: opt.Log}),
-		engine:  engine,
-		place:   place,
-	}, nil
+	return &Builder{Builder: buildkit.New(c, home, buildkit.Options{Keychain: opt.Keychain, Log: opt.Log}), engine: engine}, nil
 }
 
 // Close ends running builds, waits until they have cleaned up, and gives the cache free for another process. Some
 // goroutines of BuildKit's sleep on until the process ends.
 func (b *Builder) Close() error {
-	return errors.Join(b.Builder.Close(), b.engine.close(), b.place.release())
+	return errors.Join(b.Builder.Close(), b.engine.close())
 }

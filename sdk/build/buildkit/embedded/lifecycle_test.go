@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -27,11 +28,14 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
 )
 
+// noFiles is an empty build context.
+var noFiles = fstest.MapFS{}
+
 // request is a build of two steps that run.
 func request(t testing.TB, base build.Source) build.Request {
 	return build.Request{
 		Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN echo one > /one\nRUN --mount=type=cache,target=/c cat /one > /two\n", base.Ref),
-		Context:    fstest.MapFS{},
+		Context:    noFiles,
 		Sources:    []build.Source{base},
 		Layout:     filepath.Join(t.TempDir(), "layout"),
 	}
@@ -89,6 +93,38 @@ func TestOneStateDirectoryForManyProcesses(t *testing.T) {
 		b := start(t, embedded.Options{Runc: runc(t), State: state})
 		if _, err := b.Build(t.Context(), request(t, base)); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+func TestCacheHasALimit(t *testing.T) {
+	testenv.NeedsRoot(t)
+	opt := embedded.Options{State: t.TempDir()}
+	b, err := embedded.Start(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Build(t.Context(), request(t, conformance.Userland(t, "1.4.8"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opt.MaxCacheBytes = 1 << 20 // less than the base
+	b = start(t, opt)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for tick := time.Tick(50 * time.Millisecond); ; <-tick {
+		used, err := b.Client().DiskUsage(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var size int64
+		for _, u := range used {
+			size += u.Size
+		}
+		if size <= 1<<20 {
+			return
 		}
 	}
 }

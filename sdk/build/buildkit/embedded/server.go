@@ -36,6 +36,7 @@ type server struct {
 	grpc       *grpc.Server
 	controller *control.Controller
 	worker     *base.Worker
+	place      *place
 	said       about
 	memory     *bufconn.Listener
 	stopping   chan struct{}
@@ -52,6 +53,7 @@ func startServer(ctx context.Context, place *place, opt Options) (engine, error)
 	if err != nil {
 		return nil, err
 	}
+	s.place = place
 	s.serve(s.memory)
 	return s, nil
 }
@@ -157,5 +159,5 @@ func (s *server) serve(l net.Listener) {
 func (s *server) close() error {
 	s.grpc.Stop()
 	close(s.stopping)
-	return errors.Join(forget(s.worker.MetadataStore), s.controller.Close())
+	return errors.Join(forget(s.worker.MetadataStore), s.controller.Close(), s.place.release())
 }

@@ -1,4 +1,4 @@
-// Package bridge connects BuildKit's logging with slog.
+// Package bridge connects with BuildKit: its client with engines, and its logging with slog.
 package bridge
 
 import (
