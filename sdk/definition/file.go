@@ -1,6 +1,8 @@
 package definition
 
 import (
+	"slices"
+
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
@@ -102,9 +104,9 @@ type Instruction struct {
 
 // Flag returns the last flag with that name (without "--"), and whether there is one.
 func (in *Instruction) Flag(name string) (Flag, bool) {
-	for i := len(in.Flags) - 1; i >= 0; i-- {
-		if in.Flags[i].Name == name {
-			return in.Flags[i], true
+	for _, f := range slices.Backward(in.Flags) {
+		if f.Name == name {
+			return f, true
 		}
 	}
 	return Flag{}, false

@@ -55,6 +55,7 @@ func FuzzParseTokens(f *testing.F) {
 }
 
 func checkAgainstBuildKit(t *testing.T, src []byte) {
+	t.Helper()
 	file, err := definition.Parse("Dockerfile", src)
 	if theirs := buildkitAccepts(src); (err == nil) != (theirs == nil) && !refusedOnPurpose(src) {
 		t.Fatalf("%q\nParse: %v\nBuildKit: %v", src, err, theirs)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/config"
@@ -36,7 +35,7 @@ func openGit(path string) (repository *git.Repository, work string, err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, "", err
 	}
-	var files billy.Filesystem = osfs.New(dir)
+	files := osfs.New(dir)
 	common, err := readPath(filepath.Join(dir, "commondir"), "", dir) // of a linked work tree
 	switch {
 	case err == nil:

@@ -34,14 +34,10 @@ func Load(ctx context.Context, repository, ref string, opts LoadOptions) (*Defin
 		return nil, &LoadError{at.name, ref, err}
 	}
 	d, err := load(ctx, at, ref, opts)
-	var syntax *SyntaxError
-	switch {
-	case err == nil || errors.As(err, &syntax):
-		return d, err
-	case ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return nil, &LoadError{at.name, ref, err}
+	return d, loadError(at.name, ref, err)
 }
 
 func load(ctx context.Context, at location, ref string, opts LoadOptions) (*Definition, error) {
@@ -91,11 +87,15 @@ func LoadFS(ctx context.Context, fsys fs.FS, source Source, opts LoadOptions) (*
 		return nil, &LoadError{source.Repository, source.Ref, fmt.Errorf("what comes from no commit %w", ErrUnsigned)}
 	}
 	d, err := read(ctx, fsys, source, opts.withDefaults())
-	var syntax *SyntaxError
-	if err == nil || errors.As(err, &syntax) {
-		return d, err
+	return d, loadError(source.Repository, source.Ref, err)
+}
+
+// loadError names the repository, unless the error has the place in the Dockerfile.
+func loadError(repository, ref string, err error) error {
+	if _, ok := errors.AsType[*SyntaxError](err); err == nil || ok {
+		return err
 	}
-	return nil, &LoadError{source.Repository, source.Ref, err}
+	return &LoadError{repository, ref, err}
 }
 
 // read makes a definition of the files of a repository.
@@ -160,8 +160,7 @@ func readDockerfile(base fs.FS, dir, named string, limit int64) (string, []byte,
 		return "", nil, err
 	}
 	content, err := readLimited(base, name, "MaxDockerfile", limit)
-	var tooLarge *LimitError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*LimitError](err); ok {
 		return "", nil, sizeError(name, tooLarge.Found, limit)
 	}
 	if errors.Is(err, errNotRegular) {

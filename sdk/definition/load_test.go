@@ -72,8 +72,7 @@ func TestLoadRefs(t *testing.T) {
 	for _, test := range failures {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := definition.Load(t.Context(), r.dir, test.ref, definition.LoadOptions{})
-			var ref *definition.RefError
-			if !errors.As(err, &ref) {
+			if _, ok := errors.AsType[*definition.RefError](err); !ok {
 				t.Fatalf("error is %v, want a RefError", err)
 			}
 			if err.Error() != test.want {

@@ -28,8 +28,7 @@ func parseLocation(repository string) (location, error) {
 	}
 	u, err := url.Parse(repository)
 	if err != nil {
-		var parse *url.Error // prints the URL, with its password
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[*url.Error](err); ok { // it prints the URL, with its password
 			err = parse.Err
 		}
 		return location{name: redact(repository)}, fmt.Errorf("not a URL: %w", err)

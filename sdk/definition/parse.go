@@ -125,15 +125,16 @@ func (p *fileParser) grammar() (*parser.Node, error) {
 		}
 		return nil, p.syntaxError(err)
 	}
-	p.file.Escape = byte(result.EscapeToken)
+	if result.EscapeToken == '`' {
+		p.file.Escape = '`'
+	}
 	return result.AST, nil
 }
 
 // syntaxError gives a BuildKit error the place of the first line it names.
 func (p *fileParser) syntaxError(err error) error {
 	offset := -1
-	var located *parser.LocationError
-	if errors.As(err, &located) {
+	if located, ok := errors.AsType[*parser.LocationError](err); ok {
 		err = located.Unwrap()
 		if n := located.Locations; len(n) > 0 && len(n[0]) > 0 {
 			line := min(max(n[0][0].Start.Line, 1), len(p.lines.starts))
@@ -167,8 +168,7 @@ func (p *fileParser) check() error {
 
 // instructionError places an error at the flag that it names, else at the keyword.
 func (p *fileParser) instructionError(in *Instruction, err error) error {
-	var located *parser.LocationError
-	if errors.As(err, &located) {
+	if located, ok := errors.AsType[*parser.LocationError](err); ok {
 		err = located.Unwrap()
 	}
 	for _, f := range in.Flags {

@@ -46,8 +46,7 @@ func TestParseErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := definition.Parse("Dockerfile", []byte(test.src))
-			var syntax *definition.SyntaxError
-			if !errors.As(err, &syntax) {
+			if _, ok := errors.AsType[*definition.SyntaxError](err); !ok {
 				t.Fatalf("error is %v, want a SyntaxError", err)
 			}
 			if test.err != nil && !errors.Is(err, test.err) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -89,10 +90,7 @@ func connect(ctx context.Context, at location, opts LoadOptions) (transport.Uplo
 }
 
 func remoteRefs(advertised *packp.AdvRefs) refs {
-	known := refs{}
-	for name, hash := range advertised.References {
-		known[name] = hash
-	}
+	known := refs(maps.Clone(advertised.References))
 	if advertised.Head != nil {
 		known["HEAD"] = *advertised.Head
 	}

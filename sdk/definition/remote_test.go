@@ -36,7 +36,7 @@ type gitServer struct {
 
 func serve(t *testing.T, dir string) *gitServer {
 	t.Helper()
-	path, err := exec.Command("git", "--exec-path").Output()
+	path, err := exec.CommandContext(t.Context(), "git", "--exec-path").Output()
 	if err != nil {
 		t.Skip("needs git:", err)
 	}

@@ -70,14 +70,10 @@ func (s *Signatures) verify(store storer.EncodedObjectStorer, commit *object.Com
 	default:
 		err = fmt.Errorf("%w: it is neither of SSH nor of PGP", ErrForged)
 	}
-	var config *SignersError
-	if errors.As(err, &config) {
-		return "", err
+	if _, ok := errors.AsType[*SignersError](err); err == nil || ok {
+		return signer, err
 	}
-	if err != nil {
-		return "", &SignatureError{commit.Hash.String(), err}
-	}
-	return signer, nil
+	return "", &SignatureError{commit.Hash.String(), err}
 }
 
 // SignersError says which of the keys in [Signatures] can't be read. No commit passes then.

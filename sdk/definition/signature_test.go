@@ -2,6 +2,7 @@ package definition_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -47,6 +48,7 @@ func (r *repo) signed(sign func(payload string) string, change func(commit strin
 }
 
 func sshSign(t *testing.T, key ssh.Signer, namespace string) func(string) string {
+	t.Helper()
 	return func(payload string) string {
 		sig, err := sshsig.Sign(strings.NewReader(payload), key, sshsig.HashSHA512, namespace)
 		if err != nil {
@@ -231,7 +233,8 @@ func TestSignaturesOfGit(t *testing.T) {
 		home := t.TempDir()
 		t.Setenv("GNUPGHOME", home)
 		run("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "Dev <dev@example.com>", "default", "default", "never")
-		t.Cleanup(func() { _ = exec.Command("gpgconf", "--kill", "all").Run() }) // its agent would outlive the test
+		ctx := context.WithoutCancel(t.Context())
+		t.Cleanup(func() { _ = exec.CommandContext(ctx, "gpgconf", "--kill", "all").Run() }) // its agent would outlive the test
 		runGit(t, dir, "commit", "-q", "-S", "--allow-empty", "-m", "x")
 		check(t, definition.Signatures{PGP: []string{run("gpg", "--armor", "--export")}, Time: time.Now()}, "Dev <dev@example.com> ")
 	})

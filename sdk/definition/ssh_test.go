@@ -56,13 +56,13 @@ func serveSSH(t *testing.T, host, client ssh.Signer) string {
 			if err != nil {
 				return
 			}
-			go serveConn(conn, config)
+			go serveConn(t.Context(), conn, config)
 		}
 	}()
 	return listener.Addr().String()
 }
 
-func serveConn(conn net.Conn, config *ssh.ServerConfig) {
+func serveConn(ctx context.Context, conn net.Conn, config *ssh.ServerConfig) {
 	defer conn.Close()
 	_, channels, requests, err := ssh.NewServerConn(conn, config)
 	if err != nil {
@@ -80,7 +80,7 @@ func serveConn(conn net.Conn, config *ssh.ServerConfig) {
 				continue
 			}
 			_ = r.Reply(true, nil)
-			cmd := exec.Command("sh", "-c", string(r.Payload[4:])) // as sshd does
+			cmd := exec.CommandContext(ctx, "sh", "-c", string(r.Payload[4:])) // as sshd does
 			cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
 			in, _ := cmd.StdinPipe()
 			go func() { _, _ = io.Copy(in, channel); _ = in.Close() }()
