@@ -47,14 +47,9 @@ func BenchmarkStart(b *testing.B) {
 // BenchmarkExec is the time of one command in a running instance.
 func BenchmarkExec(b *testing.B) {
 	rt := newRuntime(b)
-	spec := sandbox.Spec{Image: sandboxtest.Image(b, v1.Config{}), Platform: sandboxtest.Platform(), Args: []string{"sleep"}}
-	i, err := rt.Start(b.Context(), spec)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer i.Close(b.Context())
+	i := start(b, rt, sandbox.Spec{Args: []string{"sleep"}})
 	for b.Loop() {
-		if _, err := i.(sandbox.Execer).Exec(b.Context(), sandbox.Command{Args: []string{"/probe", "pid"}}); err != nil {
+		if _, err := i.Exec(b.Context(), sandbox.Command{Args: []string{"/probe", "pid"}}); err != nil {
 			b.Fatal(err)
 		}
 	}

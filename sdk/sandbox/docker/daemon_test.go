@@ -41,7 +41,7 @@ func newRelay(t *testing.T, network, address string) *relay {
 			if err != nil {
 				return
 			}
-			to, err := net.Dial("unix", "/var/run/docker.sock")
+			to, err := (&net.Dialer{}).DialContext(context.WithoutCancel(t.Context()), "unix", "/var/run/docker.sock")
 			if err != nil {
 				_ = from.Close()
 				continue
@@ -115,16 +115,12 @@ func TestDaemonElsewhere(t *testing.T) {
 	newRuntime(t)
 	r := newRelay(t, "tcp", "127.0.0.1:0")
 	rt := newRuntimeOf(t, docker.Options{Host: "tcp://" + r.Addr().String()})
-	i, err := rt.Start(t.Context(), sandbox.Spec{Image: sandboxtest.Image(t, v1.Config{}), Platform: sandboxtest.Platform(), Args: []string{"sleep"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close(t.Context())
-	if got, err := i.(sandbox.Execer).Exec(t.Context(), sandbox.Command{Args: []string{"/probe", "exit", "3"}}); err != nil || got.Exit.Code != 3 {
+	i := start(t, rt, sandbox.Spec{Args: []string{"sleep"}})
+	if got, err := i.Exec(t.Context(), sandbox.Command{Args: []string{"/probe", "exit", "3"}}); err != nil || got.Exit.Code != 3 {
 		t.Errorf("exec: %+v, %v", got, err)
 	}
 	_, dialErr := i.Dial(t.Context(), "tcp", 80)
-	_, listErr := i.(sandbox.Inspector).Processes(t.Context())
+	_, listErr := i.Processes(t.Context())
 	for name, err := range map[string]error{"dial": dialErr, "processes": listErr} {
 		if !errors.Is(err, sandbox.ErrUnsupported) || !strings.Contains(err.Error(), r.Addr().String()) {
 			t.Errorf("%s: %v", name, err)

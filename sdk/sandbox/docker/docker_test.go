@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/moby/client"
 
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
@@ -39,6 +40,25 @@ func newRuntimeOf(t testing.TB, options docker.Options) *docker.Runtime {
 		}
 	})
 	return rt
+}
+
+// start starts an instance that the test closes.
+func start(t testing.TB, rt *docker.Runtime, spec sandbox.Spec) *docker.Instance {
+	t.Helper()
+	spec.Platform = sandboxtest.Platform()
+	if spec.Image == nil {
+		spec.Image = sandboxtest.Image(t, v1.Config{})
+	}
+	i, err := rt.Start(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := i.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	return i.(*docker.Instance)
 }
 
 // leftBy lists what a process has in the daemon.
@@ -95,7 +115,10 @@ func leftBy(t testing.TB, pid int) []string {
 
 func TestConformance(t *testing.T) {
 	sandboxtest.Run(t, sandboxtest.Options{
-		New:   func(t *testing.T) sandbox.Runtime { return newRuntime(t) },
+		New: func(t *testing.T) sandbox.Runtime {
+			t.Helper()
+			return newRuntime(t)
+		},
 		Lacks: map[string]string{"Layers": "the daemon unpacks layers, and refuses a hard link to a file of a lower one"},
 	})
 }

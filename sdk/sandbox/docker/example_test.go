@@ -15,7 +15,7 @@ import (
 )
 
 // An image is started as it comes from a registry, and asked from inside its own network: it has no other.
-func Example() {
+func Example() { //nolint:testableexamples // it needs a registry and Docker
 	err := func(ctx context.Context) error {
 		image, err := remote.Image(name.MustParseReference("registry.example/greeter:1.4"), remote.WithContext(ctx))
 		if err != nil {
@@ -30,12 +30,16 @@ func Example() {
 		if err != nil {
 			return err
 		}
-		defer instance.Close(ctx)
+		defer instance.Close(context.WithoutCancel(ctx)) //nolint:errcheck // Runtime.Close tries again and says it
 
 		inside := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return instance.Dial(ctx, network, 8080)
 		}}}
-		answer, err := inside.Get("http://greeter/health")
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://greeter/health", http.NoBody)
+		if err != nil {
+			return err
+		}
+		answer, err := inside.Do(request)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,8 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 		LogConfig:      container.LogConfig{Type: "none"}, // it is read as it comes
 		// The daemon would forward names that it does not know, itself if its name server is on loopback. From inside the
 		// network this address, which is kept for documentation, leads nowhere.
-		DNS: []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})},
+		DNS:        []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})},
+		DNSOptions: []string{"timeout:1", "attempts:2"}, // seconds; older daemons do not answer what they do not know
 		Resources: container.Resources{
 			Memory: limits.Memory, MemorySwap: limits.Memory, PidsLimit: &pids, NanoCPUs: int64(limits.CPUs * 1e9),
 			Ulimits: []*container.Ulimit{{Name: "core"}}, // the host would keep core dumps

@@ -19,11 +19,7 @@ const leaveBehind = "PLIMSOLL_TEST_LEAVE_BEHIND"
 
 func TestWhatAKilledProcessLeftIsSweptByTheNext(t *testing.T) {
 	rt := newRuntime(t)
-	mine, err := rt.Start(t.Context(), specOf(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer mine.Close(t.Context())
+	mine := start(t, rt, specOf(t))
 
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestLeaveBehind$", "-test.v")
 	cmd.Env = append(os.Environ(), leaveBehind+"=yes")
@@ -34,8 +30,10 @@ func TestWhatAKilledProcessLeftIsSweptByTheNext(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && !strings.Contains(lines.Text(), "started") {
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.Contains(lines.Text(), "started") {
+			break
+		}
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -48,7 +46,7 @@ func TestWhatAKilledProcessLeftIsSweptByTheNext(t *testing.T) {
 	if left := leftBy(t, cmd.Process.Pid); len(left) > 0 {
 		t.Errorf("still there: %v", left)
 	}
-	if _, err := mine.(sandbox.Inspector).Processes(t.Context()); err != nil {
+	if _, err := mine.Processes(t.Context()); err != nil {
 		t.Errorf("what is in use was swept too: %v", err)
 	}
 }
@@ -70,6 +68,7 @@ func TestLeaveBehind(t *testing.T) {
 }
 
 func specOf(t *testing.T) sandbox.Spec {
+	t.Helper()
 	return sandbox.Spec{
 		Image: sandboxtest.Image(t, v1.Config{}), Platform: sandboxtest.Platform(), Args: []string{"sleep"}, Network: "left",
 		Files: map[string][]byte{"/run/app/config": []byte("x")},
