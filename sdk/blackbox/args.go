@@ -65,33 +65,21 @@ func (a Args) List() ([]string, error) {
 	return items, nil
 }
 
-// with returns the arguments with the parameters put in for "${name}".
-func (a Args) with(params map[string]string) (Args, error) {
-	var unknown []string
-	expand := func(s string) string { return expandParams(s, params, &unknown) }
-	values := make([]any, len(a.values))
-	for i, v := range a.values {
-		if s, ok := v.(string); ok {
-			v = expand(s)
-		}
-		values[i] = v
-	}
-	table := make([][]string, len(a.Table))
-	for i, row := range a.Table {
-		table[i] = make([]string, len(row))
-		for j, cell := range row {
-			table[i][j] = expand(cell)
-		}
-	}
-	out := Args{values: values, Table: table, DocString: expand(a.DocString), hasDocString: a.hasDocString}
-	if len(unknown) > 0 {
-		return Args{}, fmt.Errorf("no value was given for the parameter ${%s}", unknown[0])
-	}
-	return out, nil
+// expander puts parameters in for "${name}"; "$${name}" stays as "${name}".
+type expander struct {
+	params  map[string]string
+	unknown []string
 }
 
-// expandParams replaces "${name}"; "$${name}" stays as "${name}".
-func expandParams(s string, params map[string]string, unknown *[]string) string {
+// plain is for tables and doc strings.
+func (e *expander) plain(s string) string { return e.expand(s, func(v string) string { return v }) }
+
+// quoted is for the text of steps: a quote in a value does not end a {string}.
+func (e *expander) quoted(s string) string { return e.expand(s, quotes.Replace) }
+
+var quotes = strings.NewReplacer(`"`, `\"`, `'`, `\'`)
+
+func (e *expander) expand(s string, form func(string) string) string {
 	var b strings.Builder
 	for {
 		before, rest, ok := strings.Cut(s, "${")
@@ -104,11 +92,33 @@ func expandParams(s string, params map[string]string, unknown *[]string) string 
 			s = rest
 			continue
 		}
-		value, known := params[name]
+		value, known := e.params[name]
 		if !known {
-			*unknown = append(*unknown, name)
+			e.unknown = append(e.unknown, name)
 		}
-		b.WriteString(before + value)
+		b.WriteString(before + form(value))
 		s = after
 	}
+}
+
+// err says which parameter has no value.
+func (e *expander) err() error {
+	if len(e.unknown) == 0 {
+		return nil
+	}
+	return fmt.Errorf("no value was given for the parameter ${%s}: there are %s", e.unknown[0], list(sortedKeys(e.params)))
+}
+
+// args expands what stands below a step.
+func (e *expander) args(a Args) Args {
+	a.DocString = e.plain(a.DocString)
+	table := make([][]string, len(a.Table))
+	for i, row := range a.Table {
+		table[i] = make([]string, len(row))
+		for j, cell := range row {
+			table[i][j] = e.plain(cell)
+		}
+	}
+	a.Table = table
+	return a
 }

@@ -65,7 +65,7 @@ type Options struct {
 	Platforms []string
 	// Tags is a Cucumber tag expression that selects scenarios, such as "@smoke and not @slow".
 	Tags string
-	// Params replace "${name}" in steps.
+	// Params replace "${name}" in steps, tables and doc strings; "$${name}" stays as "${name}".
 	Params map[string]string
 	// Steps are understood beside those of [Steps].
 	Steps []Step

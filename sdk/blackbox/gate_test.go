@@ -49,7 +49,7 @@ func TestWhatDoesNotRunDoesNotPass(t *testing.T) {
 		{"a wrong table", "Feature: F\n  Scenario: S\n    Given the environment\n      | A | 1 | 2 |\n", "",
 			"service.feature:3:5: error: S (linux/amd64): the environment: row 1 of the table has 3 cells: expected two, a name and a value (BB3001)"},
 		{"a parameter without a value", "Feature: F\n  Scenario: S\n    Then the file \"${where}/a\" exists\n", "",
-			"service.feature:3:5: error: S (linux/amd64): the file \"${where}/a\" exists: no value was given for the parameter ${where} (BB3001)"},
+			"service.feature:3:5: error: S (linux/amd64): the file \"${where}/a\" exists: no value was given for the parameter ${where}: there are \"database\", \"empty\", \"image\" (BB3001)"},
 		{"a number that nothing holds", "Feature: F\n  Scenario: S\n    Then the image has at most 99999999999999999999 layers\n", "",
 			"service.feature:3:5: error: S (linux/amd64): the image has at most 99999999999999999999 layers: a number that is too big: strconv.Atoi: parsing \"99999999999999999999\": value out of range (BB3001)"},
 		{"an image that is not there", "Feature: F\n  Scenario: S\n    Given the image \"registry.example/other:2\"\n", "",

@@ -55,8 +55,8 @@ func (n *nodes) add(rule string, b *messages.Background, s *messages.Scenario) {
 	}
 }
 
-// planned looks up the steps of a scenario.
-func (n *nodes) planned(p *messages.Pickle, l *library) *planned {
+// planned looks up the steps of a scenario, with the parameters put in.
+func (n *nodes) planned(p *messages.Pickle, l *library, params map[string]string) *planned {
 	at := n.scenarios[p.AstNodeIds[0]].Location
 	if len(p.AstNodeIds) > 1 {
 		at = n.rows[p.AstNodeIds[1]].Location
@@ -69,7 +69,12 @@ func (n *nodes) planned(p *messages.Pickle, l *library) *planned {
 	for _, step := range p.Steps {
 		node := n.steps[step.AstNodeIds[0]]
 		below := argument(step.Argument)
-		c, err := l.find(step.Text, below)
+		e := &expander{params: params}
+		text, args := e.quoted(step.Text), e.args(below)
+		c, err := call{}, e.err()
+		if err == nil {
+			c, err = l.find(text, args)
+		}
 		s.calls, s.errs = append(s.calls, c), append(s.errs, err)
 		s.result.Steps = append(s.result.Steps, StepResult{
 			ID: step.Id, Keyword: strings.TrimSpace(node.Keyword), Text: step.Text, Table: below.Table, DocString: below.DocString,

@@ -30,7 +30,8 @@ type planned struct {
 }
 
 // makePlan selects scenarios and looks up their steps.
-func makePlan(f *features, expression string, l *library) (*plan, error) {
+func makePlan(f *features, options Options, l *library) (*plan, error) {
+	expression := options.Tags
 	selected, err := parseTags(expression)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func makePlan(f *features, expression string, l *library) (*plan, error) {
 				unselected = append(unselected, tags)
 				continue
 			}
-			s := nodes.planned(pickle, l)
+			s := nodes.planned(pickle, l, options.Params)
 			p.order = append(p.order, s)
 			p.byID[pickle.Id] = s
 		}

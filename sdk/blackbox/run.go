@@ -39,7 +39,7 @@ func (s *Suite) run(ctx context.Context, t *testing.T) (*Verdict, error) {
 	}
 	v.Features = files.all
 	for _, image := range images {
-		p, err := makePlan(files, options.Tags, library)
+		p, err := makePlan(files, options, library)
 		if err != nil {
 			return v, err
 		}

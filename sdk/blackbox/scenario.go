@@ -87,14 +87,11 @@ func (s *Scenario) call(ctx context.Context, c call) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	args, err := c.args.with(s.run.options.Params)
-	if err != nil {
-		return err
-	}
+	var err error
 	if c.wait > 0 {
-		err = eventually(ctx, c.wait, func(ctx context.Context) error { return c.step.Func(ctx, s, args) })
+		err = eventually(ctx, c.wait, func(ctx context.Context) error { return c.step.Func(ctx, s, c.args) })
 	} else {
-		err = c.step.Func(ctx, s, args)
+		err = c.step.Func(ctx, s, c.args)
 	}
 	if err != nil && errors.Is(context.Cause(ctx), errTime) {
 		return fmt.Errorf("%w: %w", errTime, err)

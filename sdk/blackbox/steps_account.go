@@ -84,6 +84,14 @@ func accountSteps() []Step {
 				others := accountNames(known.passwd, func(u account) bool { return u.id == 0 && u.name != "root" })
 				return expect(len(others) == 0, "the users with the number 0", "only root", list(others))
 			}),
+		accountStep("every user and group has a number of its own", "Passes when no two users of /etc/passwd and no two groups of /etc/group have the same number.",
+			"Then every user and group has a number of its own",
+			func(known accounts, _ Args) error {
+				if err := distinct("the users of the image", known.passwd); err != nil {
+					return err
+				}
+				return distinct("the groups of the image", known.groups)
+			}),
 		accountStep("no user has a password", "Passes when every user is locked in /etc/passwd and /etc/shadow: no password, also no empty one, lets anybody in.",
 			"Then no user has a password",
 			func(known accounts, _ Args) error {
@@ -97,6 +105,17 @@ func accountSteps() []Step {
 				return expect(len(open) == 0, "the users with a password", "none", list(open))
 			}),
 	}
+}
+
+func distinct(what string, all []account) error {
+	seen := map[int]string{}
+	for _, a := range all {
+		if other, taken := seen[a.id]; taken {
+			return &Mismatch{What: what, Expected: "different numbers", Found: fmt.Sprintf("%s and %s have %d", other, a.name, a.id)}
+		}
+		seen[a.id] = a.name
+	}
+	return nil
 }
 
 // locked says whether a password field of passwd(5) or shadow(5) lets nobody in.
