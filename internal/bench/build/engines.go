@@ -73,7 +73,7 @@ func await(ctx context.Context, socket string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for {
-		conn, err := net.Dial("unix", socket)
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 		if err == nil {
 			return conn.Close()
 		}

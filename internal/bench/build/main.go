@@ -36,7 +36,7 @@ func run(ctx context.Context, buildkitd string, rounds, warm int) error {
 	if err != nil {
 		return err
 	}
-	req, closeRegistry, err := service(ctx)
+	req, closeRegistry, err := service()
 	if err != nil {
 		return err
 	}

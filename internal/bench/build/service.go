@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -25,11 +26,11 @@ import (
 
 const registryName = "plimsoll-bench-registry"
 
-func init() { reexec.Hook(registryName, serveRegistry) }
+func init() { reexec.Hook(registryName, serveRegistry) } //nolint:gochecknoinits // the exception: this program run again
 
 // service is the quickstart's service as a request, and a function that stops the registry with its bases. It must be
 // called in the root of the repository.
-func service(ctx context.Context) (build.Request, func(), error) {
+func service() (build.Request, func(), error) {
 	// In a process of its own, so that its memory is not counted as the engine's.
 	cmd := reexec.Command(registryName)
 	cmd.Env, cmd.Stderr = nil, os.Stderr
@@ -123,7 +124,7 @@ func serve(ctx context.Context) error {
 		return err
 	}
 	_, err = bufio.NewReader(os.Stdin).ReadByte()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err

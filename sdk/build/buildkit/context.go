@@ -73,7 +73,7 @@ func (t tree) digest(ctx context.Context) (string, error) {
 			return err
 		}
 		stat := entry.(*fsutil.DirEntryInfo).Stat
-		fmt.Fprintf(h, "%q %o %d %d %q\n", name, stat.Mode, stat.ModTime, stat.Size, stat.Linkname)
+		h.Write(fmt.Appendf(nil, "%q %o %d %d %q\n", name, stat.Mode, stat.ModTime, stat.Size, stat.Linkname))
 		if !fs.FileMode(stat.Mode).IsRegular() {
 			return nil
 		}

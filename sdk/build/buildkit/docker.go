@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/moby/buildkit/client"
 	docker "github.com/moby/moby/client"
@@ -77,10 +78,5 @@ func overDocker(ctx context.Context, c *docker.Client, opt Options) (*Builder, e
 
 // containerdStore says whether the daemon keeps images in containerd, which is when its BuildKit has all exporters.
 func containerdStore(driver [][2]string) bool {
-	for _, s := range driver {
-		if s == [2]string{"driver-type", "io.containerd.snapshotter.v1"} {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(driver, [2]string{"driver-type", "io.containerd.snapshotter.v1"})
 }

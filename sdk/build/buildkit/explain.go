@@ -39,8 +39,7 @@ func explain(ctx context.Context, r *request, s *steps, err error) error {
 
 // failed is the step that an error names, or the first that ended with one.
 func (s *steps) failed(err error) *step {
-	var vertex *errdefs.VertexError
-	if errors.As(err, &vertex) {
+	if vertex, ok := errors.AsType[*errdefs.VertexError](err); ok {
 		if st := s.byDigest[digest.Digest(vertex.Digest)]; st != nil {
 			return st
 		}

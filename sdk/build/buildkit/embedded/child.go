@@ -27,7 +27,7 @@ import (
 // error. It ends when the connection does.
 const childName = "plimsoll-buildkit"
 
-func init() { reexec.Hook(childName, serveChild) }
+func init() { reexec.Hook(childName, serveChild) } //nolint:gochecknoinits // the exception: this program run again
 
 // orders are what the child needs to know.
 type orders struct {

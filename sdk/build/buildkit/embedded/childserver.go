@@ -15,10 +15,15 @@ import (
 
 // serveChild is the child's main: it serves the one connection that it was given until that is closed.
 func serveChild() {
-	var o orders
-	if err := json.Unmarshal([]byte(os.Args[1]), &o); err != nil {
+	if err := serveOrders(os.Args[1]); err != nil {
 		reply(answer{Error: err.Error()})
-		return
+	}
+}
+
+func serveOrders(argument string) error {
+	var o orders
+	if err := json.Unmarshal([]byte(argument), &o); err != nil {
+		return err
 	}
 	// Or every step would inherit them.
 	syscall.CloseOnExec(3)
@@ -32,14 +37,12 @@ func serveChild() {
 	}
 	engine, err := startServer(context.Background(), place, opt)
 	if err != nil {
-		reply(answer{Error: err.Error()})
-		return
+		return err
 	}
 	far := os.NewFile(3, "program")
 	conn, err := net.FileConn(far)
 	if err := errors.Join(err, far.Close()); err != nil {
-		reply(answer{Error: err.Error()})
-		return
+		return err
 	}
 	l := &once{closed: make(chan struct{})}
 	l.conn = &watched{Conn: conn, closed: sync.OnceFunc(func() { close(l.closed) })}
@@ -47,9 +50,9 @@ func serveChild() {
 	reply(answer{About: engine.about()})
 	<-l.closed
 	if err := engine.close(); err != nil {
-		opt.Log.Error(err.Error())
-		os.Exit(1)
+		opt.Log.Error("the engine did not end well", "error", err) // whoever could have been told has gone
 	}
+	return nil
 }
 
 // reply writes the child's one line. If nobody reads it any more, the connection ends as well.

@@ -27,6 +27,7 @@ func start(t testing.TB, opt embedded.Options) *embedded.Builder {
 }
 
 func runc(t testing.TB) string {
+	t.Helper()
 	testenv.NeedsRoot(t)
 	testenv.NeedsRunc(t)
 	path, err := exec.LookPath("runc")

@@ -33,6 +33,7 @@ var noFiles = fstest.MapFS{}
 
 // request is a build of two steps that run.
 func request(t testing.TB, base build.Source) build.Request {
+	t.Helper()
 	return build.Request{
 		Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN echo one > /one\nRUN --mount=type=cache,target=/c cat /one > /two\n", base.Ref),
 		Context:    noFiles,
@@ -44,7 +45,7 @@ func request(t testing.TB, base build.Source) build.Request {
 func TestAddress(t *testing.T) {
 	b := start(t, embedded.Options{Runc: runc(t), State: t.TempDir()})
 	socket := filepath.Join(t.TempDir(), "buildkitd.sock")
-	l, err := net.Listen("unix", socket)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +159,7 @@ func TestNothingStays(t *testing.T) {
 }
 
 func nothingStays(t *testing.T, opt embedded.Options) {
+	t.Helper()
 	b, err := embedded.Start(t.Context(), opt)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +204,7 @@ func mounts(t testing.TB, dir string) []string {
 }
 
 // A program that builds: state, runc, base image, command of the step.
-func init() {
+func init() { //nolint:gochecknoinits // the exception: this program run again
 	reexec.Hook("plimsoll-test-builder", func() {
 		b, err := embedded.Start(context.Background(), embedded.Options{State: os.Args[1], Runc: os.Args[2]})
 		if err != nil {
@@ -241,14 +243,7 @@ func TestKilled(t *testing.T) {
 			if tt.user == nobody {
 				testenv.NeedsUserNamespaces(t)
 			}
-			state, err := os.MkdirTemp("", "killed-") // t.TempDir lies in a directory of root's
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = os.RemoveAll(state) })
-			if err := os.Chown(state, int(tt.user), int(tt.user)); err != nil {
-				t.Fatal(err)
-			}
+			state := open(t, t.TempDir(), int(tt.user))
 			program := func(step string) *exec.Cmd {
 				cmd := reexec.Command("plimsoll-test-builder", state, tt.runc, base.Ref, step)
 				cmd.Env = append(os.Environ(), "HOME="+state)

@@ -25,22 +25,10 @@ func TestAsOrdinaryUser(t *testing.T) {
 		return
 	}
 	const nobody = 65534
-	dir, err := os.MkdirTemp("", "ordinary-") // t.TempDir lies in a directory of root's
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	bases, work := filepath.Join(dir, "bases"), filepath.Join(dir, "work")
+	bases, work := t.TempDir(), t.TempDir()
 	conformance.WriteBases(t, bases)
-	if err := os.Mkdir(work, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	err = filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
-		return errors.Join(err, os.Chown(name, nobody, nobody))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	open(t, bases, nobody)
+	open(t, work, nobody)
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^TestAsOrdinaryUser$", "-test.v")
 	cmd.Dir = work
 	cmd.Env = append(os.Environ(), "TMPDIR="+work, "HOME="+work, conformance.BasesEnv+"="+bases)
@@ -50,4 +38,19 @@ func TestAsOrdinaryUser(t *testing.T) {
 	if err != nil || strings.Contains(string(out), "--- SKIP: TestAsOrdinaryUser ") {
 		t.Errorf("as user %d: %v", nobody, err)
 	}
+}
+
+// open gives a directory of t.TempDir and all in it to a user, and lets the user into what is above it.
+func open(t testing.TB, dir string, user int) string {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(name, user, user))
+	})
+	if err == nil {
+		err = os.Chmod(filepath.Dir(dir), 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

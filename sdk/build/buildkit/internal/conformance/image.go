@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"io"
 	"io/fs"
 	"testing"
 	"testing/fstest"
@@ -105,7 +106,7 @@ func (s suite) image(t *testing.T) {
 	}, got); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
-	if !config.Created.Time.Equal(created) {
+	if !config.Created.Equal(created) {
 		t.Errorf("created %s, want %s", config.Created, created)
 	}
 	s.standsOnBase(t, img)
@@ -150,7 +151,9 @@ func (s suite) owners(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	owned, err := tarball.LayerFromReader(&layer, tarball.WithMediaType(types.OCILayer))
+	owned, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(layer.Bytes())), nil
+	}, tarball.WithMediaType(types.OCILayer))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 // network checks that steps have loopback only, whatever the Dockerfile says, unless the request gives the host's.
 func (s suite) network(t *testing.T) {
 	interfaces := func(t *testing.T, network build.Network, flag string) int {
+		t.Helper()
 		result := s.build(t, build.Request{
 			Network:    network,
 			NoCache:    true,
@@ -39,8 +40,8 @@ func (s suite) network(t *testing.T) {
 	if got := interfaces(t, build.NetworkNone, ""); got != 0 {
 		t.Errorf("a step has %d interfaces besides loopback", got)
 	}
-	if got := interfaces(t, build.NetworkHost, ""); got != others {
-		t.Errorf("a step with the host's network has %d interfaces besides loopback, the host has %d", got, others)
+	if got := interfaces(t, build.NetworkHost, ""); got == 0 && others > 0 {
+		t.Errorf("a step with the host's network has loopback only, the host has %d interfaces besides", others)
 	}
 	if s.lacks.RunNetwork {
 		return
