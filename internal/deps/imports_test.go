@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 		"github.com/ProtonMail/go-crypto/openpgp", // signatures of commits; go-git brings it anyway
 		"github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5",
-		"github.com/hiddeco/sshsig", // the same, of SSH keys
+		"github.com/hiddeco/sshsig",                    // the same, of SSH keys
 		"github.com/moby/buildkit/frontend/dockerfile", // the grammar, without what executes it
 		"github.com/moby/patternmatcher",
 		"github.com/rogpeppe/go-internal/diff",
