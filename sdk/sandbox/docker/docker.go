@@ -52,8 +52,28 @@ type Options struct {
 	TLS *tls.Config
 	// Runtime is the daemon's name of another OCI runtime, such as "runsc". Default the daemon's own.
 	Runtime string
+	// MaxBytes bounds the files of one image, unpacked. Default 8 GiB.
+	MaxBytes int64
+	// MaxEntries bounds the number of files of one image. Default one million.
+	MaxEntries int64
 	// Log gets what is swept away and what could not be. Default none.
 	Log *slog.Logger
+}
+
+func (o Options) orDefault() Options {
+	if o.Host == "" {
+		o.Host = client.DefaultDockerHost
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 8 << 30
+	}
+	if o.MaxEntries == 0 {
+		o.MaxEntries = 1_000_000
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // Runtime runs instances in a Docker daemon. It is safe for concurrent use.
@@ -80,12 +100,7 @@ var (
 // New connects to a daemon and removes what earlier processes left behind. The caller closes the runtime.
 // An error says at which address no daemon answered.
 func New(ctx context.Context, options Options) (*Runtime, error) {
-	if options.Log == nil {
-		options.Log = slog.New(slog.DiscardHandler)
-	}
-	if options.Host == "" {
-		options.Host = client.DefaultDockerHost
-	}
+	options = options.orDefault()
 	opts := []client.Opt{client.WithHost(options.Host)}
 	if options.TLS != nil {
 		secure := &http.Client{Transport: &http.Transport{TLSClientConfig: options.TLS}, CheckRedirect: client.CheckRedirect}

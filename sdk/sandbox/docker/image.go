@@ -123,7 +123,7 @@ func (s *images) send(ctx context.Context, tag name.Tag, image v1.Image) error {
 	r, w := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := tarball.Write(tag, image, w)
+		err := tarball.Write(tag, counted{image, s.budget()}, w)
 		_ = w.CloseWithError(err)
 		written <- err
 	}()
@@ -132,14 +132,19 @@ func (s *images) send(ctx context.Context, tag name.Tag, image v1.Image) error {
 		err = readAnswer(answer)
 		_ = answer.Close()
 	}
-	_ = r.CloseWithError(errors.New("the daemon stopped reading"))
-	if werr := <-written; werr != nil && ctx.Err() == nil && (err == nil || !errors.Is(werr, io.ErrClosedPipe)) {
-		err = errors.Join(err, fmt.Errorf("read it: %w", werr))
-	}
-	if err != nil {
+	_ = r.Close()
+	switch werr := <-written; {
+	case werr != nil && !errors.Is(werr, io.ErrClosedPipe):
+		return werr // it is why the daemon got no further
+	case err != nil:
 		return fmt.Errorf("load it into the daemon: %w", err)
+	default:
+		return werr
 	}
-	return nil
+}
+
+func (s *images) budget() *budget {
+	return &budget{bytes: s.runtime.options.MaxBytes, entries: s.runtime.options.MaxEntries}
 }
 
 // readAnswer looks for an error in the messages of a load.

@@ -19,11 +19,10 @@ func (i *Instance) main(ctx context.Context) (*process, error) {
 	if err := i.runtime.remote(); err != nil {
 		return nil, err
 	}
-	result, err := i.runtime.client.ContainerInspect(ctx, i.container.ID, client.ContainerInspectOptions{})
+	state, err := i.container.State(ctx)
 	if err != nil {
 		return nil, err
 	}
-	state := result.Container.State
 	if state == nil || !state.Running {
 		return nil, os.ErrProcessDone
 	}

@@ -98,8 +98,8 @@ func exitOf(code int) sandbox.Exit {
 func (i *Instance) ended(ctx context.Context, code int) sandbox.Exit {
 	exit := exitOf(code)
 	// If it was removed at once, its code is all that is known.
-	if result, err := i.runtime.client.ContainerInspect(ctx, i.container.ID, client.ContainerInspectOptions{}); err == nil && result.Container.State != nil {
-		exit.OOM = result.Container.State.OOMKilled
+	if state, err := i.container.State(ctx); err == nil && state != nil {
+		exit.OOM = state.OOMKilled
 	}
 	return exit
 }

@@ -42,7 +42,7 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 		DNS:        []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})},
 		DNSOptions: []string{"timeout:1", "attempts:2"}, // seconds; older daemons do not answer what they do not know
 		Resources: container.Resources{
-			Memory: limits.Memory, MemorySwap: limits.Memory, PidsLimit: &pids, NanoCPUs: int64(limits.CPUs * 1e9),
+			Memory: limits.Memory, MemorySwap: limits.Memory, PidsLimit: &pids, NanoCPUs: int64(r.cpus(limits.CPUs) * 1e9),
 			Ulimits: []*container.Ulimit{{Name: "core"}}, // the host would keep core dumps
 		},
 	}
@@ -69,6 +69,14 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 		}
 	}
 	return options, nil
+}
+
+// cpus is the limit, or what the machine has if that is less: the daemon refuses more.
+func (r *Runtime) cpus(limit float64) float64 {
+	if r.info.NCPU > 0 {
+		return min(limit, float64(r.info.NCPU))
+	}
+	return limit
 }
 
 func arguments(spec *sandbox.Spec, config *v1.Config) []string {
