@@ -2,6 +2,7 @@ package inputs
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ func (c *collector) platform(ctx context.Context, platform ocispec.Platform) ([]
 		target = last.Name
 	}
 	stages := newStages(newScope(c.file, c.args, target, platform, c.build), formatPlatform(platform))
-	r, err := c.run(ctx, stages, platform, len(c.file.Src), c.opts.Target, c.images.get)
+	r, err := c.run(ctx, stages, platform, "", c.opts.Target, c.images.get)
 	if err != nil {
 		return nil, err
 	}
@@ -38,32 +39,31 @@ func (c *collector) platform(ctx context.Context, platform ocispec.Platform) ([]
 	return append(list, r.contexts(c.opts.Contexts)...), nil
 }
 
-// unused lists what the stages read that are not built: the file is cut off after each, so that it is the last one.
+// unused lists what the stages read that are not built: a stage that needs them all is added to the file.
 func (c *collector) unused(ctx context.Context, stages *stages, platform ocispec.Platform, reached map[*definition.Stage]bool) []catalog.Input {
-	var list []catalog.Input
-	for _, st := range slices.Backward(stages.all) {
-		if reached[st] {
-			continue
+	const name = "plimsoll-all-stages"
+	var all strings.Builder
+	fmt.Fprintf(&all, "\nFROM scratch AS %s\n", name)
+	rest := map[*definition.Stage]bool{}
+	for _, st := range stages.all {
+		if !reached[st] {
+			rest[st] = true
+			fmt.Fprintf(&all, "COPY --from=%d / /\n", st.Index)
 		}
-		end := len(c.file.Src)
-		if st.Index+1 < len(stages.all) {
-			end = stages.all[st.Index+1].From.Start.Offset
-		}
-		more := stages.reach(st)
-		maps.DeleteFunc(more, func(st *definition.Stage, _ bool) bool { return reached[st] })
-		maps.Copy(reached, more)
-		r, err := c.run(ctx, stages, platform, end, "", c.images.tolerant)
-		if err != nil { // BuildKit can't build this stage; what it names is listed all the same
-			r = &run{collector: c, graph: stages, answer: &answer{images: map[imageKey]bool{}}, get: c.images.tolerant}
-			for _, u := range stages.uses {
-				r.answer.images[u.key] = true
-			}
-		}
-		r.unreachable = true
-		r.stages(more, nil)
-		list = append(list, r.found...)
 	}
-	return inOrder(list)
+	if len(rest) == 0 {
+		return nil
+	}
+	r, err := c.run(ctx, stages, platform, all.String(), name, c.images.tolerant)
+	if err != nil { // BuildKit can't build one of them; what they name is listed all the same
+		r = &run{collector: c, graph: stages, answer: &answer{images: map[imageKey]bool{}}, get: c.images.tolerant}
+		for _, u := range stages.uses {
+			r.answer.images[u.key] = true
+		}
+	}
+	r.unreachable = true
+	r.stages(rest, nil)
+	return inOrder(r.found)
 }
 
 // run is one conversion and the inputs that were found in it.
@@ -79,20 +79,27 @@ type run struct {
 	taken map[imageKey]bool
 }
 
-// run has BuildKit convert the file up to an offset.
-func (c *collector) run(ctx context.Context, stages *stages, platform ocispec.Platform, end int, target string, get func(ref, platform string) (*image, error)) (*run, error) {
-	rewritten, err := rewrite(c.file, end, "")
+// run has BuildKit convert the file with more text at its end.
+func (c *collector) run(ctx context.Context, stages *stages, platform ocispec.Platform, more, target string, get func(ref, platform string) (*image, error)) (*run, error) {
+	rewritten, err := rewrite(c.file)
 	if err != nil {
 		return nil, c.failed(err, stages, nil)
 	}
 	answer, err := convert(ctx, conversion{
-		text: rewritten.text, target: target, args: c.args, contexts: c.opts.Contexts,
+		text: append(rewritten.text, more...), target: target, args: c.argsFor(stages), contexts: c.opts.Contexts,
 		platform: platform, build: c.build, image: get,
 	})
 	if err != nil {
 		return nil, c.failed(err, stages, rewritten)
 	}
 	return &run{collector: c, graph: stages, answer: answer, probes: rewritten.probes, get: get}, nil
+}
+
+// argsFor are the build arguments with TARGETSTAGE as the build will have it, whatever stage a conversion is for.
+func (c *collector) argsFor(stages *stages) map[string]string {
+	args := maps.Clone(c.args)
+	args["TARGETSTAGE"] = stages.scope.env["TARGETSTAGE"]
+	return args
 }
 
 // stages takes the inputs of some stages; those of the chain are what the result stands on.
@@ -165,15 +172,7 @@ func (r *run) add(p *probe) {
 	if p.trigger {
 		u.role = catalog.RoleOnBuild
 	}
-	before := r.graph.scope.globals()
-	for _, st := range slices.Backward(r.graph.chain(u.stage)) {
-		for _, in := range st.Instructions {
-			if in.Start.Offset < p.word.Start.Offset {
-				before = append(slices.Clip(before), in)
-			}
-		}
-	}
-	u.from = r.graph.scope.related(p.word, before)
+	u.from = r.graph.scope.related(p.word, r.graph.chain(u.stage))
 	r.remote(p, u)
 }
 

@@ -71,15 +71,27 @@ func convert(ctx context.Context, c conversion) (*answer, error) {
 		}
 		opt.Client = client
 	}
-	result, err := dockerfile2llb.Dockerfile2LLB(ctx, c.text, opt)
-	if err != nil {
-		return nil, err
+	// Much of the conversion does not look at the context. What is left behind ends by itself and touches nothing.
+	done := make(chan error, 1)
+	var a *answer
+	go func() {
+		result, err := dockerfile2llb.Dockerfile2LLB(ctx, c.text, opt)
+		if err != nil {
+			done <- err
+			return
+		}
+		def, err := result.State.Marshal(ctx)
+		if err == nil {
+			a, err = r.read(def.Def)
+		}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return a, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	def, err := result.State.Marshal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return r.read(def.Def)
 }
 
 // read goes through the operations of the graph.
@@ -111,7 +123,7 @@ func (r *metaResolver) read(ops [][]byte) (*answer, error) {
 const maxImages = 1000
 
 // ErrTooManyImages: a definition reads more than 1000 images, most likely for ever.
-var ErrTooManyImages = fmt.Errorf("more than %d images are read: does the ONBUILD trigger of an image name that image", maxImages)
+var ErrTooManyImages = fmt.Errorf("more than %d images are read: if there are not so many, the ONBUILD trigger of an image names that image", maxImages)
 
 // metaResolver answers BuildKit's questions for images and keeps them.
 type metaResolver struct {

@@ -58,6 +58,8 @@ func TestErrors(t *testing.T) {
 			want: "Dockerfile:1:6: image docker.io/library/a:1 for linux/amd64: its trigger ONBUILD ADD x: ADD requires at least two arguments, but only one was provided. Destination could not be determined"},
 		{name: "source with a line break", dockerfile: "FROM a\nADD [\"https://x.example/a\\nRUN evil\", \"/x\"]\n",
 			want: `Dockerfile:2:7: source "https://x.example/a\nRUN evil" has a line break`},
+		{name: "too many stages", dockerfile: strings.Repeat("FROM a\n", 201), is: inputs.ErrTooLarge},
+		{name: "too many instructions", dockerfile: "FROM a\n" + strings.Repeat("ENV A=$A\n", 1000), is: inputs.ErrTooLarge},
 		{name: "reserved argument", dockerfile: "FROM a\n", opts: inputs.Options{Args: map[string]string{"BUILDKIT_SYNTAX": "evil.example/x"}},
 			want: "reserved build argument BUILDKIT_SYNTAX: names that begin with BUILDKIT_ steer the builder", is: inputs.ErrReservedArg},
 		{name: "another reserved argument", dockerfile: "FROM a\n", opts: inputs.Options{Args: map[string]string{"BUILDKIT_CONTEXT_KEEP_GIT_DIR": "1"}}, is: inputs.ErrReservedArg},

@@ -115,6 +115,16 @@ func Collect(ctx context.Context, def *definition.Definition, opts Options) (*Se
 	return &Set{Inputs: list, images: c.images}, nil
 }
 
+// BuildKit's conversion takes more than square time: 1000 instructions can keep it busy for some seconds, 10,000 for an
+// hour.
+const (
+	maxStages       = 200
+	maxInstructions = 1000
+)
+
+// ErrTooLarge: the file has more than 200 stages or 1000 instructions.
+var ErrTooLarge = fmt.Errorf("more than %d stages or %d instructions", maxStages, maxInstructions)
+
 // ErrReservedArg: a build argument steers the builder rather than the build.
 var ErrReservedArg = errors.New("reserved build argument")
 
@@ -131,6 +141,9 @@ type collector struct {
 func newCollector(ctx context.Context, def *definition.Definition, opts Options) (*collector, error) {
 	if def == nil || def.File == nil || len(def.File.Stages) == 0 {
 		return nil, errors.New("inputs: the definition has no parsed Dockerfile")
+	}
+	if len(def.File.Stages) > maxStages || len(def.File.Instructions) > maxInstructions {
+		return nil, &Error{Place: finding.Place{File: def.File.Name}, Err: ErrTooLarge}
 	}
 	if opts.Resolver == nil {
 		return nil, errors.New("inputs: Options.Resolver is missing")

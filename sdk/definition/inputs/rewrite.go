@@ -50,14 +50,13 @@ type rewriting struct {
 	probes []*probe
 }
 
-// rewrite returns the source up to an offset with probes in place of ADD. Numbers begin with the prefix, to keep those of
-// several files apart.
-func rewrite(f *definition.File, end int, prefix string) (*rewriting, error) {
+// rewrite returns the source with probes in place of ADD.
+func rewrite(f *definition.File) (*rewriting, error) {
 	w := &rewriting{origin: []int{0}}
 	at, line := 0, 1
-	for _, cut := range replacements(f, end) {
+	for _, cut := range replacements(f) {
 		line = w.copy(f.Src[at:cut.start], line, 1)
-		text, err := w.replace(cut, prefix)
+		text, err := w.replace(cut)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +64,7 @@ func rewrite(f *definition.File, end int, prefix string) (*rewriting, error) {
 		line += bytes.Count(f.Src[cut.start:cut.end], []byte("\n"))
 		at = cut.end
 	}
-	w.copy(f.Src[at:end], line, 1)
+	w.copy(f.Src[at:], line, 1)
 	w.origin = append(w.origin, line)
 	return w, nil
 }
@@ -96,7 +95,7 @@ type cut struct {
 	trigger    bool
 }
 
-func replacements(f *definition.File, end int) []cut {
+func replacements(f *definition.File) []cut {
 	var cuts []cut
 	if check, ok := f.Directive("check"); ok {
 		cuts = append(cuts, cut{start: check.Value.Start.Offset, end: check.Value.End.Offset})
@@ -106,7 +105,7 @@ func replacements(f *definition.File, end int) []cut {
 		if in.Trigger != nil {
 			c.add, c.trigger = in.Trigger, true
 		}
-		if c.add.Name == "add" && in.Start.Offset < end && slices.ContainsFunc(sources(c.add), perhapsRemote) {
+		if c.add.Name == "add" && slices.ContainsFunc(sources(c.add), perhapsRemote) {
 			cuts = append(cuts, c)
 		}
 	}
@@ -114,7 +113,7 @@ func replacements(f *definition.File, end int) []cut {
 }
 
 // replace writes what stands in the place of a cut.
-func (w *rewriting) replace(c cut, prefix string) (string, error) {
+func (w *rewriting) replace(c cut) (string, error) {
 	if c.add == nil {
 		return "skip=all", nil // the author's wishes for BuildKit's linter have no say here
 	}
@@ -122,7 +121,7 @@ func (w *rewriting) replace(c cut, prefix string) (string, error) {
 	if flag, ok := c.add.Flag("checksum"); ok {
 		checksum = flag.Value
 	}
-	probes := newProbes(sources(c.add), checksum, prefix+strconv.Itoa(c.start)+".")
+	probes := newProbes(sources(c.add), checksum, strconv.Itoa(c.start)+".")
 	w.probes = append(w.probes, probes...)
 	var lines []string
 	for _, p := range probes {

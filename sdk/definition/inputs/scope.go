@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/containerd/platforms"
@@ -17,10 +18,12 @@ type scope struct {
 	file *definition.File
 	args map[string]string // build arguments
 	env  env
+	// known are the setters of each stage that was asked about.
+	known map[*definition.Stage][]setter
 }
 
 func newScope(f *definition.File, args map[string]string, target string, platform, build ocispec.Platform) *scope {
-	s := &scope{file: f, args: args, env: env{
+	s := &scope{file: f, args: args, known: map[*definition.Stage][]setter{}, env: env{
 		"BUILDPLATFORM": platforms.Format(build), "BUILDOS": build.OS, "BUILDOSVERSION": build.OSVersion,
 		"BUILDARCH": build.Architecture, "BUILDVARIANT": build.Variant,
 		"TARGETPLATFORM": platforms.FormatAll(platform), "TARGETOS": platform.OS, "TARGETOSVERSION": platform.OSVersion,
@@ -36,7 +39,7 @@ func newScope(f *definition.File, args map[string]string, target string, platfor
 		for _, p := range in.Pairs() {
 			if value, ok := args[p.Name.Text]; ok {
 				s.env[p.Name.Text] = value
-			} else if p.Separator != "" {
+			} else if p.Separator == "=" {
 				s.env[p.Name.Text], _ = s.expand(p.Value)
 			}
 		}
@@ -56,33 +59,76 @@ func (s *scope) expand(w definition.Word) (value string, ok bool) {
 	return value, err == nil
 }
 
-// related are the instructions that a word's value depends on, in the order of the file: those among the given ones that
-// set a variable in it, and those that set a variable in what they set.
-func (s *scope) related(w definition.Word, among []*definition.Instruction) []finding.Related {
-	wanted := s.variables(w)
-	var related []finding.Related
-	for _, in := range slices.Backward(among) {
-		for i, p := range slices.Backward(in.Pairs()) {
-			if !wanted[p.Name.Text] {
-				continue
-			}
-			message := p.Name.Text + " is set here"
-			if _, ok := s.args[p.Name.Text]; ok && in.Name == "arg" {
-				message = p.Name.Text + " is declared here and set by a build argument"
-			} else {
-				for name := range s.variables(p.Value) {
-					wanted[name] = true
-				}
-			}
+// setter is an ARG or ENV that sets one variable.
+type setter struct {
+	arg   bool
+	name  string
+	value definition.Word
+	word  definition.Word
+}
+
+// setters are those among some instructions, in order.
+func setters(instructions []*definition.Instruction) []setter {
+	var all []setter
+	for _, in := range instructions {
+		if in.Name != "arg" && in.Name != "env" {
+			continue
+		}
+		for i, p := range in.Pairs() {
 			word := p.Name
-			if in.Name == "arg" || p.Separator == "=" {
+			if p.Separator != " " {
 				word = in.Args[i]
 			}
-			related = append(related, finding.Related{Place: s.file.Place(word), Message: message})
+			all = append(all, setter{arg: in.Name == "arg", name: p.Name.Text, value: p.Value, word: word})
 		}
 	}
+	return all
+}
+
+// maxRelated is as much as helps to understand a value.
+const maxRelated = 20
+
+// related are the places that a word's value depends on, in the order of the file: what sets a variable in it, and what
+// sets a variable in that. It looks before the first stage and in the stages of a chain, of which the first has the word.
+func (s *scope) related(w definition.Word, chain []*definition.Stage) []finding.Related {
+	wanted := s.variables(w)
+	if len(wanted) == 0 {
+		return nil
+	}
+	var related []finding.Related
+	look := func(all []setter) {
+		for _, set := range slices.Backward(all) {
+			if !wanted[set.name] || set.word.Start.Offset > w.Start.Offset || len(related) == maxRelated {
+				continue
+			}
+			message := set.name + " is set here"
+			if _, ok := s.args[set.name]; ok && set.arg {
+				message = set.name + " is declared here and set by a build argument"
+			} else {
+				maps.Copy(wanted, s.variables(set.value))
+			}
+			related = append(related, finding.Related{Place: s.file.Place(set.word), Message: message})
+		}
+	}
+	for _, st := range chain {
+		look(s.setters(st))
+	}
+	look(s.setters(nil))
 	slices.Reverse(related)
 	return related
+}
+
+// setters are those of a stage, or with nil those before the first.
+func (s *scope) setters(st *definition.Stage) []setter {
+	all, ok := s.known[st]
+	if !ok {
+		all = setters(s.globals())
+		if st != nil {
+			all = setters(st.Instructions)
+		}
+		s.known[st] = all
+	}
+	return all
 }
 
 // variables are the names that BuildKit looks up for a word.

@@ -78,8 +78,7 @@ func (g *stages) from(st *definition.Stage) {
 			platform = formatPlatform(p)
 		}
 	}
-	related := g.scope.related(st.Base, g.scope.globals())
-	related = append(related, g.scope.related(st.Platform, g.scope.globals())...)
+	related := append(g.scope.related(st.Base, nil), g.scope.related(st.Platform, nil)...)
 	g.add(catalog.RoleBase, st, st.Base, name, platform, related)
 }
 
