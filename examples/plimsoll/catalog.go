@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,6 +66,7 @@ func checkDefinition(cmd *cobra.Command, out *output, src *source, rep *reportin
 	plan, err := cat.Plan(cmd.Context(), catalog.Question{
 		Project: catalog.Project{Repository: def.Source.Repository, Directory: def.Source.Directory},
 		Inputs:  list,
+		Args:    slices.Sorted(maps.Keys(src.args)),
 		At:      time.Now(),
 	}, client)
 	if err != nil {

@@ -9,24 +9,25 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
-// A failed step says where, what and how it ended.
-func ExampleError() {
-	var builder build.Builder = build.Func(func(context.Context, build.Request) (*build.Result, error) {
+// A builder is one method, so a limit, a cache or a record is a function around another builder.
+func ExampleFunc() {
+	broken := build.Func(func(_ context.Context, req build.Request) (*build.Result, error) {
 		return nil, &build.Error{
-			Place: finding.Place{File: "Dockerfile", Start: finding.Position{Line: 4, Column: 1}},
-			Step:  "[build 3/3] RUN go build ./...",
-			Log:   []string{"main.go:7:2: undefined: greet"},
+			Place: finding.Place{File: req.Name, Start: finding.Position{Line: 7, Column: 1}},
+			Step:  "[build 2/3] RUN go build",
+			Log:   []string{"./main.go:3:2: undefined: greeting"},
 			Err:   errors.New("exit code: 1"),
 		}
 	})
-	_, err := builder.Build(context.Background(), build.Request{})
+	slots := make(chan struct{}, 2)
+	limited := build.Func(func(ctx context.Context, req build.Request) (*build.Result, error) {
+		slots <- struct{}{}
+		defer func() { <-slots }()
+		return broken.Build(ctx, req)
+	})
+	_, err := limited.Build(context.Background(), build.Request{Name: "Dockerfile"})
 	fmt.Println(err)
-
-	if failed, ok := errors.AsType[*build.Error](err); ok {
-		fmt.Println("line", failed.Place.Start.Line)
-	}
 	// Output:
-	// Dockerfile:4:1: [build 3/3] RUN go build ./...: exit code: 1
-	//     main.go:7:2: undefined: greet
-	// line 4
+	// Dockerfile:7:1: [build 2/3] RUN go build: exit code: 1
+	//     ./main.go:3:2: undefined: greeting
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -164,7 +166,10 @@ func (d *Delivery) inputs(ctx context.Context, order Order, def *definition.Defi
 
 func (d *Delivery) plan(ctx context.Context, run *Run, order Order, out *Delivered) (*catalog.Plan, error) {
 	plan, err := d.Catalog.Plan(ctx, catalog.Question{
-		Project: order.project(out.Source), Inputs: out.Inputs, At: run.now(),
+		Project: order.project(out.Source),
+		Inputs:  out.Inputs,
+		Args:    slices.Sorted(maps.Keys(order.Args)),
+		At:      run.now(),
 	}, d.Registry)
 	if err != nil {
 		return plan, err
