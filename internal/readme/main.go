@@ -130,6 +130,7 @@ func packages() (string, error) {
 			}
 		}
 		synopsis := new(doc.Package).Synopsis(p.Doc)
+		synopsis = strings.TrimSuffix(synopsis, ":")
 		synopsis = strings.TrimPrefix(synopsis, "Package "+name[strings.LastIndex(name, "/")+1:]+" ")
 		fmt.Fprintf(&b, "| [`%s`](%s) | %s | %d |\n", name, name, strings.ReplaceAll(synopsis, "|", "\\|"), n)
 	}

@@ -1,4 +1,4 @@
-// Package pipeline composes stages. A stage is a plain Go function with typed input and output, a pipeline a Go function
+// Package pipeline composes stages into pipelines, in ordinary Go, and has the ready-made one. A stage is a plain Go function with typed input and output, a pipeline a Go function
 // that calls stages and passes values in variables; [Do] gives a stage its name in errors, a span, progress events, a
 // duration and a record that ends up in the provenance. There is no graph and no registry of stages here: order is the
 // order of the code, and independent stages run under errgroup.
