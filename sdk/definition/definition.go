@@ -6,7 +6,8 @@
 // [Apply] and [Diff] change one.
 //
 // The package does not say what a build would read, with variables resolved and stages followed: that is package
-// inputs. It never runs git or any other program, reads no environment and keeps no state between calls.
+// inputs. It never runs git or any other program and keeps no state between calls. Of the environment it sees only the
+// proxy variables that Go's default HTTP transport reads, and not those when LoadOptions.HTTP is given.
 package definition
 
 import (

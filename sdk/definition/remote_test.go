@@ -260,10 +260,10 @@ func TestServerTrouble(t *testing.T) {
 	}
 	for _, test := range tests {
 		for _, cached := range []bool{false, true} {
+			if cached && test.name == "too much unpacked" {
+				continue // nothing is unpacked into the cache
+			}
 			t.Run(test.name+map[bool]string{true: " with cache", false: ""}[cached], func(t *testing.T) {
-				if cached && test.name == "too much unpacked" {
-					t.Skip("nothing is unpacked into the cache")
-				}
 				server := serve(t, test.dir)
 				server.before = test.before
 				if cached {
