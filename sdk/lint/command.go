@@ -155,6 +155,24 @@ func (c *Command) Operands(withValue ...string) []Arg {
 	return operands
 }
 
+// Verb returns the first operand, such as install in apt-get -q install curl; see [Command.Operands].
+func (c *Command) Verb(withValue ...string) (Arg, bool) {
+	for i := 0; i < len(c.Args); i++ {
+		a := c.Args[i]
+		switch {
+		case a.Text == "--":
+			if i+1 < len(c.Args) {
+				return c.Args[i+1], true
+			}
+		case !a.IsFlag():
+			return a, true
+		case slices.Contains(withValue, a.Text):
+			i++
+		}
+	}
+	return Arg{}, false
+}
+
 // Unknown says whether an argument may hold flags that only the run knows: a word that is one variable or substitution
 // without quotes.
 func (c *Command) Unknown() bool {

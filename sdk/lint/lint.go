@@ -14,6 +14,7 @@
 package lint
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -65,6 +66,16 @@ const (
 // Groups returns all groups in the order of the rule index.
 func Groups() []Group { return []Group{Bases, SupplyChain, Secrets, Users, Packages, Instructions} }
 
+// The size of a file that [Run] judges. Rules compare instructions and commands with each other; of four thousand
+// Dockerfiles from public repositories the largest had 254 instructions and 423 commands.
+const (
+	MaxInstructions = 5_000
+	MaxCommands     = 10_000
+)
+
+// ErrTooLarge: the file has more instructions or commands than [Run] judges.
+var ErrTooLarge = errors.New("file is too large to be judged")
+
 // Run judges the file by all rules that the configuration does not disable. The findings are sorted ([finding.Sort]);
 // suppressed ones are among them, marked. An error means that the rules or the configuration are unusable and nothing
 // was judged.
@@ -72,7 +83,13 @@ func Run(file *definition.File, rules []Rule, cfg Config) ([]finding.Finding, er
 	if err := cfg.check(rules); err != nil {
 		return nil, err
 	}
+	if n := len(file.Instructions); n > MaxInstructions {
+		return nil, fmt.Errorf("%s: %w: %d instructions, the limit is %d", file.Name, ErrTooLarge, n, MaxInstructions)
+	}
 	pass := newPass(file, cfg)
+	if n := pass.countCommands(); n > MaxCommands {
+		return nil, fmt.Errorf("%s: %w: %d commands in its scripts, the limit is %d", file.Name, ErrTooLarge, n, MaxCommands)
+	}
 	if err := pass.parseSuppressions(rules); err != nil {
 		return nil, fmt.Errorf("%s: %w", file.Name, err)
 	}

@@ -143,6 +143,32 @@ func TestRunRefusesWhatItCanNotUse(t *testing.T) {
 	}
 }
 
+func TestRunRefusesWhatIsTooLarge(t *testing.T) {
+	for name, src := range map[string]string{
+		"5002 instructions": "FROM a:1\n" + strings.Repeat("RUN x\n", lint.MaxInstructions+1),
+		"10001 commands":    "FROM a:1\nRUN <<E\n" + strings.Repeat("x\n", lint.MaxCommands+1) + "E\n",
+	} {
+		_, err := lint.Run(parse(t, src), rules.All(), lint.Config{})
+		if !errors.Is(err, lint.ErrTooLarge) || !strings.Contains(err.Error(), name) {
+			t.Errorf("error is %v, want one with %q", err, name)
+		}
+	}
+}
+
+// A parser's stack must not grow with what somebody writes.
+func TestDeeplyNestedScripts(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		size int
+	}{{"(", 60_000}, {"\"$(", 100_000}, {"if ", 100_000}, {"(", 900_000}} {
+		src := "FROM a:1\nRUN <<E\n" + strings.Repeat(strings.Repeat(tt.text, 40)+"\n", tt.size/40/len(tt.text)) + "E\nUSER 1\n"
+		findings, err := lint.Run(parse(t, src), rules.All(), lint.Config{})
+		if err != nil || len(findings) != 1 || findings[0].Rule != "DF6029" {
+			t.Errorf("%d bytes of %q: %v, %v; want the one finding that it can't be read", tt.size, tt.text, findings, err)
+		}
+	}
+}
+
 func TestSuppressionNeedsATime(t *testing.T) {
 	file := parse(t, "FROM a:1\n# plimsoll:ignore DF5002 until=2027-01-31 reason\nRUN apt-get install x\n")
 	if _, err := lint.Run(file, rules.All(), lint.Config{}); err == nil || !strings.Contains(err.Error(), "Dockerfile: lint config: At is unset") {

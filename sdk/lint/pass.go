@@ -22,15 +22,19 @@ type Pass struct {
 	Suppressions []*Suppression
 
 	cfg      Config
+	scripts  map[*definition.Instruction][]*Script
 	commands map[string][]*Command
+	texts    []Text
 	reports  []*Report
 }
 
 func newPass(file *definition.File, cfg Config) *Pass {
 	p := &Pass{File: file, cfg: cfg}
 	p.parseScripts()
+	p.scripts = make(map[*definition.Instruction][]*Script, len(p.Scripts))
 	p.commands = make(map[string][]*Command)
 	for _, s := range p.Scripts {
+		p.scripts[s.Instruction] = append(p.scripts[s.Instruction], s)
 		for _, c := range s.Commands {
 			if s.Build() && c.Name != "" {
 				p.commands[c.Name] = append(p.commands[c.Name], c)
@@ -68,6 +72,9 @@ func (p *Pass) StageNamed(name string, in *definition.Stage) *definition.Stage {
 // Final returns the stage that is built when no target is named: the last one.
 func (p *Pass) Final() *definition.Stage { return p.File.Stages[len(p.File.Stages)-1] }
 
+// ScriptsOf returns the scripts of an instruction: its own first, then those that it hands to a shell.
+func (p *Pass) ScriptsOf(in *definition.Instruction) []*Script { return p.scripts[in] }
+
 // Instructions yields the instructions with one of the lower-case names, or all when none is given. What is inside an
 // ONBUILD comes right after the ONBUILD.
 func (p *Pass) Instructions(names ...string) iter.Seq[*definition.Instruction] {
@@ -104,6 +111,14 @@ func (p *Pass) Commands(names ...string) iter.Seq[*Command] {
 			}
 		}
 	}
+}
+
+func (p *Pass) countCommands() int {
+	n := 0
+	for _, s := range p.Scripts {
+		n += len(s.Commands)
+	}
+	return n
 }
 
 func isOneOf(name string, names []string) bool {

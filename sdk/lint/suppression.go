@@ -212,39 +212,46 @@ func (p *Pass) suppress(rules []Rule) {
 	if len(p.Suppressions) == 0 {
 		return
 	}
-	byID := make(map[string]Rule, len(rules))
-	for _, r := range rules {
-		byID[r.ID] = r
-	}
+	named := p.reportsByName(rules)
 	for _, s := range p.Suppressions {
 		if s.State != Active {
 			continue
 		}
-		for _, report := range p.reports {
-			f, rule := &report.finding, byID[report.finding.Rule]
-			name, ok := s.names(rule)
-			if !ok || !s.covers(f.Place) || f.Suppressed != nil || !p.cfg.Inline.allows(rule) {
-				continue
-			}
-			f.Suppressed = &finding.Suppression{Kind: "inline", Reason: s.Reason, Until: s.Until}
-			if !slices.Contains(s.Used, name) {
-				s.Used = append(s.Used, name)
+		for _, id := range s.IDs {
+			for _, report := range named[s.Tool+":"+id] {
+				f := &report.finding
+				if f.Suppressed != nil || !s.covers(f.Place) {
+					continue
+				}
+				f.Suppressed = &finding.Suppression{Kind: "inline", Reason: s.Reason, Until: s.Until}
+				if !slices.Contains(s.Used, id) {
+					s.Used = append(s.Used, id)
+				}
 			}
 		}
 	}
 }
 
-// names returns the id by which the suppression names a rule.
-func (s *Suppression) names(r Rule) (string, bool) {
-	for _, id := range s.IDs {
-		switch {
-		case s.Tool == "plimsoll" && id == r.ID, slices.Contains(r.Aliases, s.Tool+":"+id):
-			return id, true
-		case s.Tool == "buildkit" && id == "all" && slices.ContainsFunc(r.Aliases, func(a string) bool { return strings.HasPrefix(a, "buildkit:") }):
-			return id, true
+// reportsByName lists the reports that may be suppressed under every name by which a suppression can mean their rule,
+// with the tool in front: "plimsoll:DF5002", "hadolint:DL3014", "buildkit:all".
+func (p *Pass) reportsByName(rules []Rule) map[string][]*Report {
+	names := make(map[string][]string, len(rules))
+	for _, r := range rules {
+		if !p.cfg.Inline.allows(r) {
+			continue
+		}
+		names[r.ID] = append([]string{"plimsoll:" + r.ID}, r.Aliases...)
+		if slices.ContainsFunc(r.Aliases, func(a string) bool { return strings.HasPrefix(a, "buildkit:") }) {
+			names[r.ID] = append(names[r.ID], "buildkit:all")
 		}
 	}
-	return "", false
+	named := map[string][]*Report{}
+	for _, report := range p.reports {
+		for _, name := range names[report.finding.Rule] {
+			named[name] = append(named[name], report)
+		}
+	}
+	return named
 }
 
 func (s *Suppression) covers(p finding.Place) bool {

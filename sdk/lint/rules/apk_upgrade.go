@@ -11,7 +11,7 @@ var apkUpgrade = lint.Rule{
 	Aliases: []string{"hadolint:DL3017"},
 	Run: func(pass *lint.Pass) {
 		for c := range apk(pass, "upgrade") {
-			if len(c.packages) == 0 {
+			if len(c.packages()) == 0 {
 				pass.Report(c.verb.Word(), upgradeMessage, c.Name, c.verb.Text)
 			}
 		}

@@ -10,23 +10,22 @@ import (
 // aptValues are the options of apt and apt-get that take the next argument.
 var aptValues = []string{"-o", "--option", "-c", "--config-file", "-t", "--target-release", "--default-release", "-a", "--host-architecture", "-P", "--build-profiles"}
 
-// invocation is a package manager's command with its verb: apt-get, install, packages.
+// invocation is a package manager's command with its verb: apt-get install.
 type invocation struct {
 	*lint.Command
-	verb     lint.Arg
-	packages []lint.Arg
+	verb      lint.Arg
+	withValue []string
 }
+
+// packages returns the operands after the verb.
+func (c invocation) packages() []lint.Arg { return c.Operands(c.withValue...)[1:] }
 
 // invocations yields the commands with the names whose first operand is one of the verbs. The options withValue take the
 // next argument.
 func invocations(pass *lint.Pass, names, withValue, verbs []string) iter.Seq[invocation] {
 	return func(yield func(invocation) bool) {
 		for c := range pass.Commands(names...) {
-			operands := c.Operands(withValue...)
-			if len(operands) == 0 || !slices.Contains(verbs, operands[0].Text) {
-				continue
-			}
-			if !yield(invocation{c, operands[0], operands[1:]}) {
+			if verb, ok := c.Verb(withValue...); ok && slices.Contains(verbs, verb.Text) && !yield(invocation{c, verb, withValue}) {
 				return
 			}
 		}

@@ -40,12 +40,7 @@ func cleansLists(s *lint.Script) bool {
 
 // removesIn says whether a script of the same instruction removes a directory.
 func removesIn(pass *lint.Pass, s *lint.Script, dir string) bool {
-	for _, other := range pass.Scripts {
-		if other.Instruction == s.Instruction && removes(other, dir) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(pass.ScriptsOf(s.Instruction), func(other *lint.Script) bool { return removes(other, dir) })
 }
 
 // everyInstallUpdates says whether no apt-get install lives on lists that an earlier RUN left.

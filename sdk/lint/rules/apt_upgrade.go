@@ -14,7 +14,7 @@ var aptUpgrade = lint.Rule{
 	Aliases: []string{"hadolint:DL3005"},
 	Run: func(pass *lint.Pass) {
 		for c := range apt(pass, "upgrade", "dist-upgrade", "full-upgrade") {
-			if len(c.packages) == 0 {
+			if len(c.packages()) == 0 {
 				pass.Report(c.verb.Word(), upgradeMessage, c.Name, c.verb.Text)
 			}
 		}

@@ -30,7 +30,7 @@ func reportLeft(pass *lint.Pass, list []string, message string) {
 		if !ships[in.Stage] || runs(pass, in, removesPackages) {
 			continue
 		}
-		for _, p := range c.packages {
+		for _, p := range c.packages() {
 			if slices.Contains(list, packageName(p.Text)) {
 				pass.Report(p.Word(), message, packageName(p.Text))
 			}

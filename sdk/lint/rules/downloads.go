@@ -111,19 +111,21 @@ func verifies(c *lint.Command) bool {
 	return false
 }
 
-// verified says whether something is verified in a stage from an instruction on.
-func verified(pass *lint.Pass, from *definition.Instruction) bool {
-	for _, s := range pass.Scripts {
-		if s.Instruction.Stage != from.Stage || s.Instruction.Start.Offset < from.Start.Offset {
-			continue
-		}
-		for _, c := range s.Commands {
-			if verifies(c) {
-				return true
-			}
+// verifications returns, for each stage, where the last instruction begins in which something is verified.
+func verifications(pass *lint.Pass) map[*definition.Stage]int {
+	last := map[*definition.Stage]int{}
+	for c := range pass.Commands() {
+		if in := c.Script.Instruction; verifies(c) {
+			last[in.Stage] = max(last[in.Stage], in.Start.Offset)
 		}
 	}
-	return false
+	return last
+}
+
+// verifiedLater says whether something is verified in an instruction or after it.
+func verifiedLater(in *definition.Instruction, last map[*definition.Stage]int) bool {
+	at, ok := last[in.Stage]
+	return ok && at >= in.Start.Offset
 }
 
 // isLocalURL says whether a URL stays on the machine.

@@ -14,7 +14,7 @@ var goUnpinned = lint.Rule{
 	Run: func(pass *lint.Pass) {
 		values := []string{"-ldflags", "-tags", "-mod", "-modfile", "-gcflags", "-asmflags", "-p", "-C", "-o", "-buildmode"}
 		for c := range invocations(pass, []string{"go"}, values, []string{"install", "get", "run"}) {
-			for _, p := range c.packages {
+			for _, p := range c.packages() {
 				if isGoModule(p.Text) && p.Literal && !namesGoVersion(p.Text) {
 					pass.Report(p.Word(), "%s is built in whatever version there is that day; name one, as @v1.2.3", p.Text)
 				}

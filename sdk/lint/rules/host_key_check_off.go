@@ -12,9 +12,9 @@ var hostKeyCheckOff = lint.Rule{
 	Group: lint.SupplyChain, Severity: finding.Error,
 	Run: func(pass *lint.Pass) {
 		const message = "ssh accepts any server that answers; put the host's key into known_hosts instead"
-		for x := range texts(pass) {
-			if acceptsAnyHost(x.text) {
-				pass.Report(x.place(), message)
+		for _, x := range pass.Texts() {
+			if acceptsAnyHost(x.Text) {
+				pass.Report(x.Word(), message)
 			}
 		}
 		for _, s := range pass.Scripts {

@@ -53,7 +53,7 @@ func sources(in *definition.Instruction) []definition.Word {
 				continue
 			}
 			for _, field := range f.Fields() {
-				if field.Name == "from" {
+				if field.Name == "from" && field.Value.Text != "" {
 					words = append(words, field.Value)
 				}
 			}

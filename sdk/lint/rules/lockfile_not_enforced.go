@@ -10,7 +10,7 @@ var lockfileNotEnforced = lint.Rule{
 	Group: lint.Packages, Severity: finding.Warning, Suppressible: true,
 	Run: func(pass *lint.Pass) {
 		for c := range invocations(pass, []string{"npm"}, npmValues, []string{"install", "i"}) {
-			if len(c.packages) == 0 && !c.Has("-g", "--global", "--package-lock-only") {
+			if len(c.packages()) == 0 && !c.Has("-g", "--global", "--package-lock-only") {
 				pass.Report(c.verb.Word(), "npm install takes newer versions than the lock file has when it likes to; use npm ci")
 			}
 		}
@@ -22,12 +22,12 @@ var lockfileNotEnforced = lint.Rule{
 			}
 		}
 		for c := range invocations(pass, []string{"pnpm"}, npmValues, []string{"install", "i"}) {
-			if len(c.packages) == 0 && c.Has("--no-frozen-lockfile") {
+			if len(c.packages()) == 0 && c.Has("--no-frozen-lockfile") {
 				pass.Report(c.verb.Word(), "pnpm is told that it may change the lock file; leave --no-frozen-lockfile out")
 			}
 		}
 		for c := range invocations(pass, []string{"cargo"}, nil, []string{"install"}) {
-			if len(c.packages) > 0 && !c.Has("--locked", "--frozen", "--path", "--list") {
+			if len(c.packages()) > 0 && !c.Has("--locked", "--frozen", "--path", "--list") {
 				pass.Report(c.verb.Word(), "cargo install takes newer dependencies than the crate's lock file has; add --locked")
 			}
 		}

@@ -11,9 +11,9 @@ var openRelay = lint.Rule{
 	ID: "DF4006", Name: "open-relay", Title: "mail server, proxy or resolver open to everybody",
 	Group: lint.Users, Severity: finding.Error,
 	Run: func(pass *lint.Pass) {
-		for x := range texts(pass) {
-			if server := opens(x.text); server != "" {
-				pass.Report(x.place(), "this lets the whole internet use the %s; name the networks that may", server)
+		for _, x := range pass.Texts() {
+			if server := opens(x.Text); server != "" {
+				pass.Report(x.Word(), "this lets the whole internet use the %s; name the networks that may", server)
 			}
 		}
 	},

@@ -11,7 +11,7 @@ import (
 // written out. The form shows how a version is written, with PACKAGE for the first package.
 func reportUnpinned(pass *lint.Pass, c invocation, pinned func(string) bool, form string) {
 	var loose []lint.Arg
-	for _, p := range c.packages {
+	for _, p := range c.packages() {
 		if p.Literal && p.Text != "" && !pinned(p.Text) {
 			loose = append(loose, p)
 		}

@@ -24,8 +24,7 @@ func pips(pass *lint.Pass, verbs ...string) iter.Seq[invocation] {
 			} else if c.Name[:2] == "py" {
 				continue
 			}
-			operands := c.Operands(pipValues...)
-			if len(operands) > 0 && slices.Contains(verbs, operands[0].Text) && !yield(invocation{c, operands[0], operands[1:]}) {
+			if verb, ok := c.Verb(pipValues...); ok && slices.Contains(verbs, verb.Text) && !yield(invocation{c, verb, pipValues}) {
 				return
 			}
 		}

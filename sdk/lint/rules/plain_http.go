@@ -21,13 +21,14 @@ var plainHTTP = lint.Rule{
 				}
 			}
 		}
+		checked := verifications(pass)
 		for c := range pass.Commands("curl", "wget", "git", "pip", "pip3", "npm", "yarn", "gem", "aria2c", "axel", "cpan", "cpanm", "R", "Rscript") {
 			for _, a := range c.Args {
 				url := a.Text
 				if _, value, ok := strings.Cut(url, "="); ok && a.IsFlag() {
 					url = value
 				}
-				if isPlainHTTP(url) && !isProxyFlag(a.Text) && !verified(pass, c.Script.Instruction) {
+				if isPlainHTTP(url) && !isProxyFlag(a.Text) && !verifiedLater(c.Script.Instruction, checked) {
 					pass.Report(a.Word(), "anyone between the build and the server can change what %s gets over http; use https", c.Name)
 				}
 			}

@@ -11,7 +11,7 @@ var rpmUpgrade = lint.Rule{
 	Aliases: []string{"hadolint:DL3031", "hadolint:DL3035", "hadolint:DL3039"},
 	Run: func(pass *lint.Pass) {
 		for c := range rpms(pass, "update", "upgrade", "dist-upgrade", "distro-sync", "dup", "up", "update-minimal", "upgrade-minimal") {
-			if len(c.packages) == 0 {
+			if len(c.packages()) == 0 {
 				pass.Report(c.verb.Word(), upgradeMessage, c.Name, c.verb.Text)
 			}
 		}

@@ -12,12 +12,7 @@ import (
 
 // runs says whether a script, or one nested in the same instruction, has a command that match accepts.
 func runs(pass *lint.Pass, in *definition.Instruction, match func(*lint.Command) bool) bool {
-	for _, s := range pass.Scripts {
-		if s.Instruction == in && slices.ContainsFunc(s.Commands, match) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(pass.ScriptsOf(in), func(s *lint.Script) bool { return slices.ContainsFunc(s.Commands, match) })
 }
 
 // appendCommand is the edit that has a script end with one more command, " && command". It returns false where that is

@@ -16,12 +16,12 @@ var secondRoot = lint.Rule{
 				pass.Report(uid.Word(), "a user with uid 0 is root under another name, which checks for the name root miss")
 			}
 		}
-		for x := range texts(pass) {
-			if strings.Count(x.text, ":") != 6 {
+		for _, x := range pass.Texts() {
+			if strings.Count(x.Text, ":") != 6 {
 				continue
 			}
-			if fields := strings.Split(x.text, ":"); fields[2] == "0" && fields[0] != "root" && strings.HasPrefix(fields[5], "/") {
-				pass.Report(x.place(), "a user with uid 0 is root under another name, which checks for the name root miss")
+			if fields := strings.Split(x.Text, ":"); fields[2] == "0" && fields[0] != "root" && strings.HasPrefix(fields[5], "/") {
+				pass.Report(x.Word(), "a user with uid 0 is root under another name, which checks for the name root miss")
 			}
 		}
 	},

@@ -46,8 +46,8 @@ func setsShell(pass *lint.Pass, before *definition.Instruction) bool {
 
 // plainWords returns the words of a script that is one command with nothing for a shell to do.
 func plainWords(pass *lint.Pass, in *definition.Instruction) ([]string, bool) {
-	for _, s := range pass.Scripts {
-		if s.Instruction != in || s.Outer != nil || s.File == nil || len(s.File.Stmts) != 1 || len(s.File.Last) > 0 {
+	for _, s := range pass.ScriptsOf(in) {
+		if s.Outer != nil || s.File == nil || len(s.File.Stmts) != 1 || len(s.File.Last) > 0 {
 			continue
 		}
 		stmt := s.File.Stmts[0]

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
@@ -13,7 +11,7 @@ var signatureCheckOff = lint.Rule{
 	ID: "DF2005", Name: "signature-check-off", Title: "package manager told not to check signatures",
 	Group: lint.SupplyChain, Severity: finding.Error,
 	Run: func(pass *lint.Pass) {
-		for c := range pass.Commands(slices.Sorted(maps.Keys(unsignedFlags))...) {
+		for c := range pass.Commands(unsignedTools...) {
 			for _, a := range c.Args {
 				if skipsSignature(c.Name, a.Text) {
 					pass.Report(a.Word(), "%s tells the package manager to take packages that nobody signed; install the repository's key instead", a.Text)
@@ -21,13 +19,16 @@ var signatureCheckOff = lint.Rule{
 				}
 			}
 		}
-		for x := range texts(pass) {
-			if isUntrustedRepository(x.text) {
-				pass.Report(x.place(), "a package repository is set up without signature checks; install its key instead")
+		for _, x := range pass.Texts() {
+			if isUntrustedRepository(x.Text) {
+				pass.Report(x.Word(), "a package repository is set up without signature checks; install its key instead")
 			}
 		}
 	},
 }
+
+// unsignedTools are the commands of unsignedFlags.
+var unsignedTools = []string{"apt-get", "apt", "aptitude", "apk", "yum", "dnf", "dnf5", "microdnf", "tdnf", "zypper", "rpm", "debootstrap"}
 
 // unsignedFlags are options that switch signature checks off, by command. They are compared in lower case.
 var unsignedFlags = map[string]string{

@@ -13,7 +13,7 @@ var sshServer = lint.Rule{
 	Run: func(pass *lint.Pass) {
 		const message = "an ssh server is a way in that needs keys, users and updates of its own; use the runtime's exec"
 		for c := range installs(pass) {
-			for _, p := range c.packages {
+			for _, p := range c.packages() {
 				if name := packageName(p.Text); name == "openssh-server" || name == "dropbear" {
 					pass.Report(p.Word(), message)
 				}

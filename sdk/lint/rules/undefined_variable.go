@@ -35,7 +35,7 @@ func (v *variables) stage(stage *definition.Stage) {
 	}
 	facts, known := v.pass.Base(base)
 	known = known || base.Base.Text == "scratch"
-	for _, n := range append(facts.Env, "PATH", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy") {
+	for _, n := range facts.Env {
 		defined[n] = true
 	}
 	for _, in := range stage.Instructions[1:] {
@@ -49,11 +49,20 @@ func (v *variables) stage(stage *definition.Stage) {
 	v.ends[stage.Index] = defined
 }
 
+// alwaysDefined are variables that BuildKit knows in every stage, or that every base has.
+var alwaysDefined = names{
+	"PATH": true, "HTTP_PROXY": true, "HTTPS_PROXY": true, "FTP_PROXY": true, "NO_PROXY": true, "ALL_PROXY": true,
+	"http_proxy": true, "https_proxy": true, "ftp_proxy": true, "no_proxy": true, "all_proxy": true,
+}
+
 // instruction reports what an instruction uses and nobody defines. When the base's variables are not known, a name may
 // come from there; then only those that are surely meant to be an ARG of the file, or mistyped, are reported.
 func (v *variables) instruction(in *definition.Instruction, defined names, known bool) {
 	for _, w := range expandedWords(in) {
 		for _, name := range undefined(w.Text, defined, v.pass.File.Escape) {
+			if alwaysDefined[name] {
+				continue
+			}
 			_, isGlobal := v.global[name]
 			_, isPlatform := platformArgs[name]
 			near := nearestName(name, defined)
