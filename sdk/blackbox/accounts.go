@@ -23,6 +23,7 @@ type account struct {
 	password string
 	id       int
 	gid      int      // of a user
+	home     string   // of a user
 	shell    string   // of a user
 	members  []string // of a group
 }
@@ -44,7 +45,7 @@ func (s *Scenario) accounts(ctx context.Context) (accounts, error) {
 		{"/etc/passwd", 7, func(f []string) error {
 			uid, err := strconv.Atoi(f[2])
 			gid, err2 := strconv.Atoi(f[3])
-			a.passwd = append(a.passwd, account{name: f[0], password: f[1], id: uid, gid: gid, shell: f[6]})
+			a.passwd = append(a.passwd, account{name: f[0], password: f[1], id: uid, gid: gid, home: f[5], shell: f[6]})
 			return errors.Join(err, err2)
 		}},
 		{"/etc/group", 4, func(f []string) error {
@@ -113,6 +114,16 @@ func idOf(kind, file string, all []account, name string) (int, error) {
 		}
 	}
 	return 0, fmt.Errorf("the image's %s has no %s %q", file, kind, name)
+}
+
+// field compares something of a user.
+func (a accounts) field(name, what, want string, of func(account) string) error {
+	for _, u := range a.passwd {
+		if u.name == name {
+			return equal("the "+what+" of the user "+name, want, of(u))
+		}
+	}
+	return &Mismatch{What: "the users of the image", Expected: name, Found: list(accountNames(a.passwd, func(account) bool { return true }))}
 }
 
 // user returns who "name", "name:group" or the same with numbers is; empty is root.

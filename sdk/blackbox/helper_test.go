@@ -68,7 +68,7 @@ func makeServiceImage(t testing.TB) v1.Image {
 		"755 0:0 app/service=" + string(binary), `app/config.json={"log":{"level":"info"}}`, "755 0:0 +2000 app/ping=x",
 		"etc/motd=Welcome aboard.\nMind the gap.\n", "etc/empty=",
 		"etc/passwd=root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n",
-		"etc/group=root:x:0:\nshadow:x:42:\n", "640 0:42 etc/shadow=root:*:19000::::::\n",
+		"etc/group=root:x:0:\nshadow:x:42:\nnogroup:x:65534:\n", "640 0:42 etc/shadow=root:*:19000::::::\n",
 		"4755 0:0 bin/su=x", "usr/bin/service->/app/service", "750 65532:65532 data/", "1777 0:0 tmp/", "run/", "var/log/",
 		"usr/lib/os-release=ID=debian\nVERSION_ID=\"12\"\n", "etc/os-release->../usr/lib/os-release",
 		"var/lib/dpkg/status.d/tzdata=Package: tzdata\nVersion: 2025b-0+deb12u1\n",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
@@ -36,14 +35,34 @@ func commandSteps() []Step {
 			return contains("the output of "+a.String(0), text, a.String(2))
 		}
 	}
-	once := func(ctx context.Context, s *Scenario, line string) error { return s.runOnce(ctx, line) }
-	inside := func(ctx context.Context, s *Scenario, line string) error { return s.exec(ctx, line, sandbox.Command{}) }
+	once := func(ctx context.Context, s *Scenario, line string) error {
+		args, err := words(line)
+		if err != nil {
+			return err
+		}
+		return s.runOnce(ctx, args)
+	}
+	inside := func(ctx context.Context, s *Scenario, line string) error {
+		return s.execLine(ctx, line, sandbox.Command{})
+	}
 	steps := []Step{
 		{
 			Expression: "the command {string} is run",
 			Doc:        "Runs a command of the image in a new instance, in place of entrypoint and command, and waits for its end. Words are split as a shell would; there is no shell.",
 			Example:    "When the command \"/app/service version\" is run\nThen the exit code is 0",
 			Func:       func(ctx context.Context, s *Scenario, a Args) error { return once(ctx, s, a.String(0)) },
+		},
+		{
+			Expression: "the command {string} is run with the arguments", Takes: TakesTable,
+			Doc:     "Runs a command of the image in a new instance with the arguments in the table, one in each row, just as they are.",
+			Example: "When the command \"/app/service\" is run with the arguments\n  | version |\nThen the exit code is 0",
+			Func: func(ctx context.Context, s *Scenario, a Args) error {
+				args, err := a.List()
+				if err != nil {
+					return err
+				}
+				return s.runOnce(ctx, append([]string{a.String(0)}, args...))
+			},
 		},
 		{
 			Expression: "the command {string} exits with {int}",
@@ -64,11 +83,23 @@ func commandSteps() []Step {
 			Func:    func(ctx context.Context, s *Scenario, a Args) error { return inside(ctx, s, a.String(0)) },
 		},
 		{
+			Expression: "the command {string} is run in the instance with the arguments", Alone: true, Takes: TakesTable,
+			Doc:     "Runs a command in the running instance with the arguments in the table, one in each row, just as they are.",
+			Example: started + "And the command \"/app/service\" is run in the instance with the arguments\n  | version |\nThen the exit code is 0",
+			Func: func(ctx context.Context, s *Scenario, a Args) error {
+				args, err := a.List()
+				if err != nil {
+					return err
+				}
+				return s.exec(ctx, sandbox.Command{Args: append([]string{a.String(0)}, args...)})
+			},
+		},
+		{
 			Expression: "the command {string} is run in the instance as the user {string}", Alone: true,
 			Doc:     "Runs a command in the running instance as another user, by name or number.",
 			Example: started + "And the command \"/app/service whoami\" is run in the instance as the user \"65534\"\nThen the standard output contains \"65534\"",
 			Func: func(ctx context.Context, s *Scenario, a Args) error {
-				return s.exec(ctx, a.String(0), sandbox.Command{User: a.String(1)})
+				return s.execLine(ctx, a.String(0), sandbox.Command{User: a.String(1)})
 			},
 		},
 		{
@@ -76,7 +107,7 @@ func commandSteps() []Step {
 			Doc:     "Runs a command in the running instance with the doc string on its standard input.",
 			Example: started + "And the command \"/app/service upper\" is run in the instance with the input\n  \"\"\"\n  hello\n  \"\"\"\nThen the standard output contains \"HELLO\"",
 			Func: func(ctx context.Context, s *Scenario, a Args) error {
-				return s.exec(ctx, a.String(0), sandbox.Command{Stdin: strings.NewReader(a.DocString + "\n")})
+				return s.execLine(ctx, a.String(0), sandbox.Command{Stdin: strings.NewReader(a.DocString + "\n")})
 			},
 		},
 		{
@@ -99,12 +130,9 @@ func commandSteps() []Step {
 }
 
 // runOnce runs a command as the main process of an instance of its own.
-func (s *Scenario) runOnce(ctx context.Context, line string) (err error) {
+func (s *Scenario) runOnce(ctx context.Context, args []string) (err error) {
 	s.output = nil
-	args, err := words(line)
-	if err != nil {
-		return err
-	}
+	line := strings.Join(args, " ")
 	spec := s.takeSpec(s.image)
 	spec.Name, spec.Network = "command", s.network
 	spec.Entrypoint, spec.Args = args[:1], args[1:]
@@ -131,9 +159,18 @@ func (s *Scenario) runOnce(ctx context.Context, line string) (err error) {
 	return nil
 }
 
+// execLine is exec with the words of a line.
+func (s *Scenario) execLine(ctx context.Context, line string, c sandbox.Command) (err error) {
+	if c.Args, err = words(line); err != nil {
+		return err
+	}
+	return s.exec(ctx, c)
+}
+
 // exec runs a command in the running instance.
-func (s *Scenario) exec(ctx context.Context, line string, c sandbox.Command) error {
+func (s *Scenario) exec(ctx context.Context, c sandbox.Command) error {
 	s.output = nil
+	line := strings.Join(c.Args, " ")
 	i, err := s.instance("")
 	if err != nil {
 		return err
@@ -141,9 +178,6 @@ func (s *Scenario) exec(ctx context.Context, line string, c sandbox.Command) err
 	execer, ok := i.Instance.(sandbox.Execer)
 	if !ok {
 		return missing(i, "running commands in an instance")
-	}
-	if c.Args, err = words(line); err != nil {
-		return err
 	}
 	out, err := execer.Exec(ctx, c)
 	if err != nil {
@@ -164,58 +198,4 @@ func (o *output) hasCode(want int) error {
 		found += ": " + quote(text)
 	}
 	return expect(o.Exit.Code == want, o.command, "exit code "+strconv.Itoa(want), found)
-}
-
-// outputSteps look at what the last command left.
-func outputSteps() []Step {
-	const group = "Output of commands"
-	const ran = "When the command \"/app/service say\" is run\nThen "
-	step := func(expression, doc, example string, test func(o *output, a Args) error) Step {
-		return Step{
-			Group: group, Kind: KindInstance, Expression: expression, Doc: doc, Example: ran + example,
-			Func: func(_ context.Context, s *Scenario, a Args) error {
-				if s.output == nil {
-					return errNoCommand
-				}
-				return test(s.output, a)
-			},
-		}
-	}
-	steps := []Step{
-		step("the exit code is {int}", "Compares the exit code of the last command.", "the exit code is 0",
-			func(o *output, a Args) error { return o.hasCode(a.Int(0)) }),
-		step("the exit code is not {int}", "Passes when the exit code of the last command is another one.", "the exit code is not 1",
-			func(o *output, a Args) error {
-				return differ("the exit code of "+o.command, strconv.Itoa(a.Int(0)), strconv.Itoa(o.Exit.Code))
-			}),
-		step("the command took less than {duration}", "Compares the time that the last command took.", "the command took less than 20 seconds",
-			func(o *output, a Args) error {
-				return expect(o.Duration < a.Duration(0), "the time of "+o.command, "less than "+a.Duration(0).String(), o.Duration.Round(time.Millisecond).String())
-			}),
-		step("the standard output is empty", "Passes when the last command wrote nothing but white space.", "the standard error is empty",
-			func(o *output, _ Args) error { return empty("the standard output", string(o.Logs.Stdout), "") }),
-		step("the standard error is empty", "Passes when the last command wrote no error but white space.", "the standard error is empty",
-			func(o *output, _ Args) error { return empty("the standard error", string(o.Logs.Stderr), "") }),
-		step("the standard output JSON has {string} at {string}", "Compares the value at a JSONPath (RFC 9535) of what the last command wrote.", "",
-			func(o *output, a Args) error {
-				return jsonEqual(a.String(1)+" of the standard output", o.Logs.Stdout, a.String(1), a.String(0))
-			}),
-	}
-	steps[3].Example = "When the command \"/app/service quiet\" is run\nThen the standard output is empty"
-	steps[5].Example = "When the command \"/app/service json\" is run\nThen the standard output JSON has \"up\" at \"$.state\""
-	stream := func(name string, of func(*output) []byte, before string) []Step {
-		return text{
-			group: group, subject: name, what: name, kind: KindInstance, before: before, example: name,
-			whole: "ready\nto serve", part: "ready", pattern: "^to .*ve$", absent: "panic",
-			read: func(_ context.Context, s *Scenario, _ Args) (string, error) {
-				if s.output == nil {
-					return "", errNoCommand
-				}
-				_, err := whole(s.output.Logs, name)
-				return string(of(s.output)), err
-			},
-		}.steps()
-	}
-	steps = append(steps, stream("the standard output", func(o *output) []byte { return o.Logs.Stdout }, "When the command \"/app/service say\" is run\n")...)
-	return append(steps, stream("the standard error", func(o *output) []byte { return o.Logs.Stderr }, "When the command \"/app/service complain\" is run\n")...)
 }

@@ -47,6 +47,16 @@ func configSteps() []Step {
 			func(c v1.Config, _ Args) error {
 				return expect(len(c.Entrypoint) > 0, "the entrypoint of the image", "any", "none")
 			}),
+		configStep("the image has no entrypoint", "Passes when the configuration has no entrypoint.",
+			"Given the image \"${empty}\"\nThen the image has no entrypoint",
+			func(c v1.Config, _ Args) error {
+				return expect(len(c.Entrypoint) == 0, "the entrypoint of the image", "none", list(c.Entrypoint))
+			}),
+		configStep("the image has no command", "Passes when the configuration has no command, or default arguments of its entrypoint.",
+			"Given the image \"${empty}\"\nThen the image has no command",
+			func(c v1.Config, _ Args) error {
+				return expect(len(c.Cmd) == 0, "the command of the image", "none", list(c.Cmd))
+			}),
 		configStep("the command of the image is {string}", "Compares the command with the words, which are split as a shell would.",
 			`Then the command of the image is "serve"`,
 			func(c v1.Config, a Args) error { return sameWords("the command of the image", a.String(0), c.Cmd) }),
@@ -91,6 +101,15 @@ func configSteps() []Step {
 			func(c v1.Config, a Args) error {
 				value, _ := variable(c.Env, a.String(0))
 				return contains("the variable "+a.String(0), value, a.String(1))
+			}),
+		configStep("the variable {string} of the image matches {string}", "Passes when the regular expression (RE2) matches in a variable of the image's environment.",
+			`Then the variable "LANG" of the image matches 'UTF-?8$'`,
+			func(c v1.Config, a Args) error {
+				value, set := variable(c.Env, a.String(0))
+				if !set {
+					return &Mismatch{What: "the variables of the image", Expected: a.String(0), Found: list(names(c.Env))}
+				}
+				return matches("the variable "+a.String(0), value, a.String(1))
 			}),
 		configStep("no variable of the image looks like a secret", "Passes when no name in the image's environment looks like that of a password, token or key with a value.",
 			"Then no variable of the image looks like a secret",

@@ -43,6 +43,15 @@ func fileModeSteps() []Step {
 			func(e imagefs.Entry, a Args) error {
 				return expect(e.Mode.Perm()&0o111 == 0o111, "the mode of "+a.String(0), "executable by everybody", octal(e.Mode))
 			}),
+		fileStep(group, "the file {string} is executable for {word}", "Passes when the file may be executed by its owner, its group, others, or anybody, as the word says.",
+			`Then the file "/app/service" is executable for others`,
+			func(e imagefs.Entry, a Args) error {
+				bits, known := map[string]fs.FileMode{"owner": 0o100, "group": 0o010, "others": 0o001, "anybody": 0o111}[a.String(1)]
+				if !known {
+					return fmt.Errorf("%q is not one of owner, group, others, anybody", a.String(1))
+				}
+				return expect(e.Mode.Perm()&bits != 0, "the mode of "+a.String(0), "executable for "+a.String(1), octal(e.Mode))
+			}),
 		fileStep(group, "the file {string} is not executable", "Passes when nobody may execute the file.",
 			`Then the file "/etc/motd" is not executable`,
 			func(e imagefs.Entry, a Args) error {

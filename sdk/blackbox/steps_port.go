@@ -95,6 +95,17 @@ func portSteps() []Step {
 			func(all []sandbox.Socket, _ *instance, a Args) error {
 				return expect(listens(all, "udp", a.Int(0)), "the ports that the instance listens on", strconv.Itoa(a.Int(0))+"/udp", sockets(all))
 			}),
+		socketStep("the instance listens on port {int} at the address {string}", "Passes when a process listens on the TCP port at just that address; \"0.0.0.0\" and \"::\" stand for all.",
+			"When an instance is started\nThen within 10 seconds the instance listens on port 8080 at the address \"0.0.0.0\"",
+			func(all []sandbox.Socket, _ *instance, a Args) error {
+				var found []string
+				for _, s := range all {
+					if strings.HasPrefix(s.Network, "tcp") && s.Port == a.Int(0) {
+						found = append(found, s.Address)
+					}
+				}
+				return expect(slices.Contains(found, a.String(1)), fmt.Sprintf("the addresses of port %d", a.Int(0)), a.String(1), list(found))
+			}),
 		allowed,
 		socketStep("the instance listens on every port that the image exposes", "Passes when a process listens on each TCP and UDP port that the configuration exposes.",
 			"When an instance is started\nThen within 10 seconds the instance listens on every port that the image exposes",

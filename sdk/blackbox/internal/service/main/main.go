@@ -16,9 +16,9 @@ func main() {
 	os.Exit(service.Main(context.Background(), service.Process{
 		Args: os.Args, Getenv: os.Getenv, User: strconv.Itoa(os.Getuid()),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Listen: func(port int) (net.Listener, error) { return net.Listen("tcp", ":"+strconv.Itoa(port)) },
+		Listen: func(port int) (net.Listener, error) { return net.Listen("tcp4", ":"+strconv.Itoa(port)) },
 		ListenPacket: func(port int) (net.PacketConn, error) {
-			return net.ListenPacket("udp", ":"+strconv.Itoa(port))
+			return net.ListenPacket("udp4", ":"+strconv.Itoa(port))
 		},
 		Signals: signals,
 		WriteFile: func(path string, data []byte) error {
