@@ -116,8 +116,15 @@ func (s *Supervisor) PID() int { return s.cmd.Process.Pid }
 // Close kills all containers, removes every trace of them and ends the supervisor.
 func (s *Supervisor) Close() error {
 	_ = s.conn.Close()
-	<-s.gone
-	return nil
+	const patience = time.Minute
+	select {
+	case <-s.gone:
+		return nil
+	case <-time.After(patience):
+		_ = s.cmd.Process.Kill()
+		<-s.gone
+		return fmt.Errorf("the container supervisor did not end within %s and was killed; it may have left control groups, which the next one removes", patience)
+	}
 }
 
 // receive hands responses to those who wait for them.

@@ -44,8 +44,11 @@ func (g ControlGroup) exists(file string) bool {
 func (g ControlGroup) child(name string) (ControlGroup, error) {
 	if g.Unified {
 		// Without this the child would have no limits; what is not available here is missed by has.
-		for _, c := range []string{"memory", "pids", "cpu", "cpuset"} {
+		for _, c := range []string{"memory", "pids", "cpu"} {
 			_ = g.write("cgroup.subtree_control", "+"+c)
+		}
+		if strings.Contains(g.Dir, groupPrefix) { // not in a group that is not ours
+			_ = g.write("cgroup.subtree_control", "+cpuset")
 		}
 	}
 	child := g
@@ -75,7 +78,6 @@ func (g ControlGroup) limit(r Resources) error {
 	}{
 		{"memory", "memory.limit_in_bytes", "memory.max", decimal(r.Memory), decimal(r.Memory), r.Memory > 0},
 		{"memory", "memory.memsw.limit_in_bytes", "memory.swap.max", decimal(r.Memory), "0", r.Memory > 0},
-		{"pids", "pids.max", "pids.max", decimal(int64(r.PIDs)), decimal(int64(r.PIDs)), r.PIDs > 0},
 		{"cpu", "cpu.cfs_period_us", "", decimal(period), "", r.CPUs > 0},
 		{"cpu", "cpu.cfs_quota_us", "cpu.max", decimal(int64(r.CPUs * period)), fmt.Sprintf("%d %d", int64(r.CPUs*period), period), r.CPUs > 0},
 		{"cpu", "cpu.shares", "cpu.weight", decimal(int64(r.CPUShares)), decimal(weight(r.CPUShares)), r.CPUShares > 0},
@@ -92,6 +94,18 @@ func (g ControlGroup) limit(r Resources) error {
 		}
 		if err := g.write(file, value); err != nil {
 			return failure(fmt.Sprintf("set %s to %s", filepath.Join(g.Dir, file), value), err)
+		}
+	}
+	return nil
+}
+
+// limitPIDs bounds the number of processes and threads, if limit is not 0.
+func limitPIDs(groups []ControlGroup, limit, more int) error {
+	for _, g := range groups {
+		if limit > 0 && g.has("pids") {
+			if err := g.write("pids.max", strconv.Itoa(limit+more)); err != nil {
+				return failure("set "+filepath.Join(g.Dir, "pids.max"), err)
+			}
 		}
 	}
 	return nil

@@ -43,8 +43,8 @@ func newGroupTree() *groupTree {
 		t.groups = append(t.groups, g)
 	}
 	for _, need := range []struct{ controller, what string }{
-		{"memory", "memory is bounded for each process alone, not for all of an instance, and its end is not seen as such"},
-		{"pids", "the number of processes is bounded for each user alone"},
+		{"memory", "memory is bounded loosely and for each process alone, and that it has run out is not seen"},
+		{"pids", fmt.Sprintf("the number of processes is bounded for all instances together, at %d", sharedPIDs)},
 		{"cpu", "processor time is not bounded"},
 	} {
 		if !t.has(need.controller) {
@@ -95,17 +95,33 @@ func (t *groupTree) container(spec *Spec) ([]ControlGroup, error) {
 	return groups, nil
 }
 
+// Where there is no group, a process may use so much more memory than its container's limit, because language runtimes
+// reserve what they never use; and all processes of all containers together may be so many, because the kernel counts
+// them by user.
+const (
+	reservedMemory = 128 << 20
+	sharedPIDs     = 2048
+)
+
 // rlimits are what is left to bound a process where there is no group for it.
 func (t *groupTree) rlimits(r Resources) []Rlimit {
 	var limits []Rlimit
 	if r.Memory > 0 && !t.has("memory") {
-		const reserved = 128 << 20 // language runtimes reserve what they never use
-		limits = append(limits, Rlimit{unix.RLIMIT_DATA, uint64(r.Memory) + reserved, uint64(r.Memory) + reserved})
+		limits = append(limits, lowered(unix.RLIMIT_DATA, uint64(r.Memory)+reservedMemory))
 	}
 	if r.PIDs > 0 && !t.has("pids") {
-		limits = append(limits, Rlimit{unix.RLIMIT_NPROC, uint64(r.PIDs), uint64(r.PIDs)})
+		limits = append(limits, lowered(unix.RLIMIT_NPROC, uint64(max(r.PIDs, sharedPIDs))))
 	}
 	return limits
+}
+
+// lowered is a limit within the one that this process has, which it may not raise.
+func lowered(resource int, value uint64) Rlimit {
+	var now unix.Rlimit
+	if err := unix.Getrlimit(resource, &now); err == nil {
+		value = min(value, now.Max)
+	}
+	return Rlimit{Resource: resource, Soft: value, Hard: value}
 }
 
 func (t *groupTree) remove() {

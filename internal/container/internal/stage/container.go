@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -34,10 +35,11 @@ type container struct {
 
 // process is one process that the supervisor started.
 type process struct {
-	pid  int // in the supervisor's PID namespace
-	kill func(syscall.Signal) error
-	done chan struct{}
-	exit Exit // valid when done is closed
+	pid    int // in the supervisor's PID namespace
+	kill   func(syscall.Signal) error
+	killed atomic.Bool // by the supervisor, so not by the memory limit
+	done   chan struct{}
+	exit   Exit // valid when done is closed
 }
 
 func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err error) {
@@ -46,7 +48,7 @@ func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err e
 	}
 	c := &container{spec: spec, single: s.single, removed: make(chan struct{})}
 	s.mu.Lock()
-	if s.containers[spec.ID] != nil {
+	if s.containers[spec.ID] != nil || s.ending {
 		s.mu.Unlock()
 		return nil, &Failure{Op: "start " + spec.ID, Errno: syscall.EEXIST}
 	}
@@ -105,7 +107,7 @@ func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) 
 	before := c.oomKills()
 	s.jobs.Go(func() {
 		_ = h.cmd.Wait()
-		p.exit = c.exitOf(h.cmd.ProcessState.Sys().(syscall.WaitStatus), before)
+		p.exit = c.exitOf(p, h.cmd.ProcessState.Sys().(syscall.WaitStatus), before)
 		close(p.done)
 	})
 	c.mu.Lock()
@@ -118,6 +120,11 @@ func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) 
 		if err := writeMaps(p.pid, &spec.Process); err != nil {
 			return nil, err
 		}
+	}
+	// The helper has threads of its own, so the limit on their number is looser until it has become the program.
+	const helperThreads = 16
+	if err := limitPIDs(c.groups, spec.Resources.PIDs, helperThreads); err != nil {
+		return nil, err
 	}
 	if err := c.admit(p.pid); err != nil {
 		return nil, err
@@ -141,7 +148,7 @@ func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) 
 	if err := h.conn.Send(message); err != nil {
 		return nil, h.ended(err)
 	}
-	sent, _, err := h.started()
+	sent, _, err := h.started(func() error { return limitPIDs(c.groups, spec.Resources.PIDs, 0) })
 	return sent, err
 }
 
@@ -181,15 +188,15 @@ func (c *container) oomKills() int {
 	return 0
 }
 
-// exitOf reads a wait status. The memory limit counts as the cause if it killed something since there were before
-// kills, and the process did not end well.
-func (c *container) exitOf(status syscall.WaitStatus, before int) Exit {
+// exitOf reads a wait status. The memory limit counts as the cause of a kill if there were fewer kills by it before, and
+// the supervisor did not kill the process.
+func (c *container) exitOf(p *process, status syscall.WaitStatus, before int) Exit {
 	e := Exit{Code: status.ExitStatus()}
 	if status.Signaled() {
 		e.Signal = status.Signal()
 		e.Code = 128 + int(e.Signal)
 	}
-	e.OOM = e.Code == 128+int(syscall.SIGKILL) && c.oomKills() > before
+	e.OOM = e.Code == 128+int(syscall.SIGKILL) && !p.killed.Load() && c.oomKills() > before
 	return e
 }
 
@@ -229,6 +236,9 @@ func (c *container) signal(number int, signal syscall.Signal) error {
 	case <-p.done:
 		return syscall.ESRCH
 	default:
+	}
+	if signal == syscall.SIGKILL {
+		p.killed.Store(true)
 	}
 	err = p.kill(signal)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -274,8 +284,11 @@ func (s *supervisor) remove(c *container) error {
 func (c *container) killAll() []*process {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.processes) > 0 {
-		_ = c.processes[0].kill(syscall.SIGKILL)
+	for i, p := range c.processes {
+		p.killed.Store(true)
+		if i == 0 {
+			_ = p.kill(syscall.SIGKILL)
+		}
 	}
 	return c.processes
 }
@@ -323,16 +336,16 @@ func (h *helper) receive() (stageMessage, []*os.File, error) {
 	return m, files, nil
 }
 
-// started waits until the helper has become the container's process, or has started it. It returns the terminal, if
-// there is one, and the pid if the helper says one.
-func (h *helper) started() (sent []*os.File, pid int, err error) {
-	ready := false
+// started waits until the helper has become the container's process, just before which it calls ready, or has started it.
+// It returns the terminal, if there is one, and the pid if the helper says one.
+func (h *helper) started(ready func() error) (sent []*os.File, pid int, err error) {
+	done := false
 	for {
 		var m stageMessage
 		files, err := h.conn.Receive(&m)
 		sent = append(sent, files...)
 		switch {
-		case errors.Is(err, io.EOF) && ready:
+		case errors.Is(err, io.EOF) && done:
 			return sent, pid, nil
 		case err != nil:
 			CloseAll(sent)
@@ -342,7 +355,13 @@ func (h *helper) started() (sent []*os.File, pid int, err error) {
 			return nil, 0, m.Failure
 		}
 		if m.Ready {
-			ready, pid = true, m.PID
+			done, pid = true, m.PID
+		}
+		if m.Ready && pid == 0 {
+			if err := errors.Join(ready(), h.conn.release()); err != nil {
+				CloseAll(sent)
+				return nil, 0, err
+			}
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (s *supervisor) exec(c *container, p *Process, stdio []*os.File) (number in
 	child := &process{pid: pid, done: make(chan struct{})}
 	child.kill = child.signal
 	s.jobs.Go(func() {
-		child.exit = c.exitOf(reap(pid), before)
+		child.exit = c.exitOf(child, reap(pid), before)
 		close(child.done)
 	})
 	c.mu.Lock()
@@ -88,7 +88,7 @@ func (s *supervisor) enter(c *container, p *Process, stdio []*os.File) (int, []*
 		return 0, nil, err
 	}
 	if !s.nested(p) {
-		sent, pid, err := h.started()
+		sent, pid, err := h.started(nil)
 		_ = h.cmd.Wait()
 		return pid, sent, err
 	}
@@ -113,6 +113,6 @@ func (h *helper) confineNested(pid int, p *Process) ([]*os.File, error) {
 	if err := h.conn.Send(p); err != nil {
 		return nil, h.ended(err)
 	}
-	sent, _, err := h.started()
+	sent, _, err := h.started(func() error { return nil })
 	return sent, err
 }

@@ -107,14 +107,16 @@ func becomeProcess(sync *Conn, p *Process) error {
 	if err := sync.Send(stageMessage{Ready: true}); err != nil {
 		return err
 	}
+	if err := sync.awaitRelease(); err != nil {
+		return failure("wait for the supervisor", err)
+	}
 	return tryEach(p, func(path string) error { return syscall.Exec(path, p.Args, p.Env) })
 }
 
 // prepareStdio makes stdin, stdout and stderr the process's own, or a terminal whose master it sends to the supervisor.
 func prepareStdio(sync *Conn, p *Process) error {
 	if !p.Terminal {
-		ownStdio(p)
-		return nil
+		return ownStdio(p)
 	}
 	terminal, err := openTerminal(p)
 	if err != nil {
@@ -124,7 +126,8 @@ func prepareStdio(sync *Conn, p *Process) error {
 	return sync.Send(stageMessage{}, terminal)
 }
 
-// stageMessage is what the supervisor hears from a helper. After Ready, the end of the socket means success.
+// stageMessage is what the supervisor hears from a helper. A helper that is Ready waits to be released; then the end of
+// the socket means success. (One that says a PID has done its work instead.)
 type stageMessage struct {
 	Failure *Failure
 	Ready   bool
@@ -163,14 +166,30 @@ func changeDir(dir string) error {
 	return failureOrNil("change to directory "+dir, unix.Chdir(dir))
 }
 
-// ownStdio lets the process open /dev/stdout and the like again: pipes belong to whoever made them.
-func ownStdio(p *Process) {
+// ownStdio makes the standard files the process's own. It may open /dev/stdout and the like again, which takes rights to
+// a pipe; and it must not be able to change the mode of the host's null device, so it gets the container's instead.
+func ownStdio(p *Process) error {
 	for fd := range 3 {
 		var st unix.Stat_t
-		if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO {
-			_ = unix.Fchown(fd, p.UID, p.GID) // a group or user that does not exist here cannot own it
+		if err := unix.Fstat(fd, &st); err != nil {
+			return failure("look at a standard file", err)
+		}
+		switch {
+		case st.Mode&unix.S_IFMT == unix.S_IFIFO:
+			_ = unix.Fchown(fd, p.UID, p.GID) // an id that does not exist here cannot own it
+		case st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3):
+			null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return failure("open /dev/null", err)
+			}
+			err = unix.Dup3(null, fd, 0)
+			_ = unix.Close(null)
+			if err != nil {
+				return failure("use /dev/null", err)
+			}
 		}
 	}
+	return nil
 }
 
 // closeOnExec makes sure that no file but stdin, stdout and stderr reaches the container.

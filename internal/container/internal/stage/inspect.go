@@ -21,17 +21,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// within runs f on a thread inside the container's network and mounts, but with the supervisor's rights: f must only do
+// within runs f on a thread inside some of the container's namespaces, but with the supervisor's rights: f must only do
 // what cannot be turned against it.
-func (c *container) within(f func() error) error {
+func (c *container) within(f func() error, names ...string) error {
 	c.mu.Lock()
 	namespaces := c.namespaces
 	c.mu.Unlock()
 	if len(namespaces) == 0 {
 		return syscall.ESRCH
 	}
-	names := namespaceNames()
-	return within([]*os.File{namespaces[slices.Index(names, "net")], namespaces[slices.Index(names, "mnt")]}, f)
+	var entered []*os.File
+	for _, name := range names {
+		entered = append(entered, namespaces[slices.Index(namespaceNames(), name)])
+	}
+	return within(entered, f)
 }
 
 func (c *container) running() error {
@@ -81,7 +84,7 @@ func (c *container) dial(network string, port int, timeout time.Duration) (f *os
 			return err
 		}
 		return first
-	})
+	}, "net")
 	return f, err
 }
 
@@ -104,7 +107,7 @@ func (c *container) open(name string) (f *os.File, err error) {
 			_ = f.Close()
 		}
 		return err
-	})
+	}, "mnt")
 	return f, err
 }
 
@@ -134,7 +137,7 @@ func (c *container) listProcesses() (list []ProcessInfo, err error) {
 			list = append(list, p)
 		}
 		return nil
-	})
+	}, "mnt")
 	slices.SortFunc(list, func(a, b ProcessInfo) int { return a.PID - b.PID })
 	return list, err
 }
@@ -242,7 +245,7 @@ func (c *container) listening() (list []Socket, err error) {
 			list = append(list, sockets...)
 		}
 		return nil
-	})
+	}, "mnt")
 	return list, err
 }
 

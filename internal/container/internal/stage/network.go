@@ -139,6 +139,8 @@ func configureNetwork(address string) error {
 	if err := setUp("lo"); err != nil {
 		return failure("bring up the loopback interface", err)
 	}
+	// As with Docker: in a network of its own a container may use the low ports without a capability.
+	_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)
 	if address == "" {
 		return nil
 	}

@@ -28,6 +28,7 @@ type supervisor struct {
 	lock   *os.File
 
 	mu         sync.Mutex
+	ending     bool // no container may be started any more
 	containers map[string]*container
 	networks   map[string]*network
 	jobs       sync.WaitGroup
@@ -155,6 +156,7 @@ func (s *supervisor) find(id string) *container {
 // shutdown kills and removes what is left.
 func (s *supervisor) shutdown() {
 	s.mu.Lock()
+	s.ending = true
 	left := make([]*container, 0, len(s.containers))
 	for _, c := range s.containers {
 		left = append(left, c)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,6 +53,41 @@ func SocketPair() (ours *Conn, theirs *os.File, err error) {
 		return nil, nil, err
 	}
 	return ours, theirs, nil
+}
+
+// release lets the other side's awaitRelease return.
+func (c *Conn) release() error {
+	_, err := c.c.Write([]byte{1})
+	return err
+}
+
+// awaitRelease waits for release without the help of Go's scheduler, which might want a new thread for that: in a
+// container that may have few of them it cannot have one.
+func (c *Conn) awaitRelease() error {
+	raw, err := c.c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var errno syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+		for {
+			if _, _, errno = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, 0, 0, 0, 0); errno != unix.EINTR {
+				break
+			}
+		}
+		if errno == 0 {
+			var b [1]byte
+			var n uintptr
+			if n, _, errno = unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&b)), 1); n == 0 && errno == 0 {
+				errno = unix.EPIPE
+			}
+		}
+	})
+	if err == nil && errno != 0 {
+		err = errno
+	}
+	return err
 }
 
 // Close closes the connection; a blocked Receive returns.
