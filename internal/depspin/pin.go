@@ -42,4 +42,5 @@ import (
 	_ "github.com/theory/jsonpath"
 	_ "github.com/knqyf263/go-rpmdb/pkg"
 	_ "modernc.org/sqlite"
+	_ "github.com/Masterminds/sprig/v3"
 )
