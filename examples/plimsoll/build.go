@@ -118,15 +118,15 @@ func showDelivered(cmd *cobra.Command, out *output, rep *reporting, d *pipeline.
 		return console.JSON(cmd.OutOrStdout(), d)
 	}
 	if d.Definition != nil {
-		var gate *finding.GateError
-		if err := rep.write(cmd, out, d.Definition, d.Findings); err != nil && !errors.As(err, &gate) {
+		err := rep.write(cmd, out, d.Definition, d.Findings)
+		if _, gate := errors.AsType[*finding.GateError](err); err != nil && !gate {
 			return err
 		}
 	}
-	if failed != nil || rep.format != "text" {
-		return nil
+	if failed == nil && rep.format == "text" {
+		return printDelivered(cmd.OutOrStdout(), d)
 	}
-	return printDelivered(cmd.OutOrStdout(), d)
+	return nil
 }
 
 func printDelivered(w io.Writer, d *pipeline.Delivered) error {

@@ -20,7 +20,7 @@ type source struct {
 	platforms  []string
 	args       map[string]string
 	target     string
-	plainHTTPs []string
+	plainHTTP []string
 }
 
 func (s *source) flags(cmd *cobra.Command) {
@@ -38,7 +38,7 @@ func (s *source) buildFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&s.platforms, "platform", nil, "target platforms, such as linux/amd64,linux/arm64 (default: this machine's)")
 	f.StringToStringVar(&s.args, "build-arg", nil, "build arguments, NAME=VALUE")
 	f.StringVar(&s.target, "target", "", "stage to build (default: the last one)")
-	f.StringSliceVar(&s.plainHTTPs, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
+	f.StringSliceVar(&s.plainHTTP, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
 }
 
 func (s *source) definition(ctx context.Context) (*definition.Definition, error) {
@@ -48,7 +48,7 @@ func (s *source) definition(ctx context.Context) (*definition.Definition, error)
 // registry is a client with the credentials of the Docker configuration.
 func (s *source) registry() *registry.Client {
 	insecure := map[string]bool{}
-	for _, host := range s.plainHTTPs {
+	for _, host := range s.plainHTTP {
 		insecure[host] = true
 	}
 	return registry.New(registry.Options{

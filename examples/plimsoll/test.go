@@ -64,7 +64,7 @@ OCI layout. Every platform of an index is tested where it can run; the others ar
 	f.StringVar(&tags, "tags", "", `scenarios to run, a tag expression such as "@smoke and not @slow"`)
 	f.StringVar(&format, "format", "pretty", "format of the results: "+strings.Join(formats(), ", "))
 	f.StringSliceVar(&src.platforms, "platform", nil, "platforms of the index to test (default: all)")
-	f.StringSliceVar(&src.plainHTTPs, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
+	f.StringSliceVar(&src.plainHTTP, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
 	return cmd
 }
 
