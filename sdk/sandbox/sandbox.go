@@ -1,6 +1,6 @@
 // Package sandbox says what a locked-down instance of an image under test is. Implementations live beside it:
-// sandbox/docker (testcontainers) and build/buildkit (an instance inside the embedded BuildKit); sandbox/fake runs a
-// Go function as the "image" for tests of step libraries.
+// sandbox/docker (testcontainers) and sandbox/native (namespaces of this machine, nothing to install); sandbox/fake runs a
+// Go function as the "image" for tests of step libraries, and sandbox/sandboxtest has the tests that every one passes.
 //
 // The defaults are the lock: no network but the private one between the instances of a test, a read-only root where
 // the test does not ask for more, no capability, no new privileges, limits on memory, processes, time and output.
@@ -160,7 +160,8 @@ type Signaler interface {
 	Signal(ctx context.Context, signal int) error
 }
 
-// Restarter stops the main process (SIGTERM, then SIGKILL after the grace time) and starts it again on the same files.
+// Restarter stops the main process (SIGTERM, then SIGKILL after the grace time) and starts it again on the same files, but
+// for its tmpfs, which are empty then. The log goes on. A Wait under way returns how the process ended.
 type Restarter interface {
 	Restart(ctx context.Context, grace time.Duration) error
 }

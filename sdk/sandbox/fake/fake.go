@@ -33,6 +33,8 @@ type Runtime struct {
 	Files map[string][]byte
 	// Processes are listed by the Inspector after the main process.
 	Processes []sandbox.Process
+	// Usage is what the Meter says.
+	Usage sandbox.Usage
 	// StartErr is returned by Start when it is set.
 	StartErr error
 
@@ -44,6 +46,9 @@ type Runtime struct {
 
 // Name is "fake".
 func (r *Runtime) Name() string { return "fake" }
+
+// CanRun says yes to every platform.
+func (r *Runtime) CanRun(context.Context, string) error { return nil }
 
 // Open is the number of instances that were started and not yet closed: 0 at the end of a test that cleans up.
 func (r *Runtime) Open() int {

@@ -18,7 +18,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
-// Instance runs a [Program]. It implements Instance, Execer, Signaler, Restarter and Inspector of package sandbox.
+// Instance runs a [Program]. It implements every interface of an instance in package sandbox.
 type Instance struct {
 	runtime *Runtime
 	id      string
@@ -55,6 +55,7 @@ var (
 	_ sandbox.Signaler  = (*Instance)(nil)
 	_ sandbox.Restarter = (*Instance)(nil)
 	_ sandbox.Inspector = (*Instance)(nil)
+	_ sandbox.Meter     = (*Instance)(nil)
 )
 
 // ID identifies the instance in messages.
@@ -301,4 +302,12 @@ func (i *Instance) writable(name string) bool {
 		tmpfs = []string{"/tmp", "/run"}
 	}
 	return slices.ContainsFunc(tmpfs, func(dir string) bool { return strings.HasPrefix(path.Clean(name), path.Clean(dir)+"/") })
+}
+
+// Usage is the runtime's.
+func (i *Instance) Usage(context.Context) (sandbox.Usage, error) {
+	if i.current().ended() {
+		return sandbox.Usage{}, fmt.Errorf("instance %s: %w", i.id, os.ErrProcessDone)
+	}
+	return i.runtime.Usage, nil
 }
