@@ -108,6 +108,10 @@ func (s *suite) layers(t *testing.T) {
 			}
 		})
 	}
+	setuid := Image(t, v1.Config{}, []File{{Header: tar.Header{Name: "setuid", Mode: 0o4755}, Content: string(Probe(t))}})
+	if _, logs := s.run(t, sandbox.Spec{Image: setuid, Entrypoint: []string{"/setuid", "effective-id"}, User: "1000:1000"}); string(logs.Stdout) != "1000 1000\n" {
+		t.Errorf("a setuid program runs as %s%s", logs.Stdout, logs.Stderr)
+	}
 	for _, path := range []string{"/etc/planted", "/climbed"} {
 		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is on this machine: %v", path, err)

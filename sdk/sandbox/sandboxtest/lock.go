@@ -84,6 +84,12 @@ func (s *suite) processLimit(t *testing.T) {
 		}
 		return ""
 	})
+	// A command may find no room among them. It must not hang.
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := as[sandbox.Execer](t, i).Exec(ctx, sandbox.Command{Args: []string{"/probe", "pid"}}); ctx.Err() != nil {
+		t.Errorf("a command hangs: %v", err)
+	}
 }
 
 func (s *suite) life(t *testing.T) {

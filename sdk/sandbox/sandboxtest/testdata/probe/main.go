@@ -28,7 +28,7 @@ func main() {
 		"attack": attack, "dial": dial, "list": list, "background": background, "hostname": hostname, "listen-udp": listenUDP,
 		"cwd": cwd, "stat": stat, "tty": tty, "zombie": zombie, "core-limit": coreLimit, "pid": pid, "getenv": getenv,
 		"print-many": printMany, "contains": contains, "fill": fill, "run": run,
-		"read-only": readOnly, "tty-size": ttySize, "files": files,
+		"read-only": readOnly, "effective-id": effectiveID, "tty-size": ttySize, "files": files,
 	}
 	command, ok := commands[os.Args[1]]
 	if !ok {
@@ -186,6 +186,8 @@ func id([]string) {
 	groups = slices.DeleteFunc(groups, func(g int) bool { return g == os.Getgid() }) // some engines list it among them
 	fmt.Println(os.Getuid(), os.Getgid(), groups)
 }
+
+func effectiveID([]string) { fmt.Println(os.Geteuid(), os.Getegid()) }
 
 func echo([]string) { _, _ = io.Copy(os.Stdout, os.Stdin) }
 
