@@ -41,6 +41,8 @@ type Rule struct {
 	Aliases []string
 	// Fixes says that some findings carry a fix.
 	Fixes bool
+	// SameBuild says that the fixes change nothing in what is built.
+	SameBuild bool
 	// Doc is the page in Markdown, with the sections that [Validate] asks for.
 	Doc string
 	// Last has the rule run after suppressions were matched with the findings of the other rules, so that it sees which

@@ -9,7 +9,7 @@ import (
 
 var asCasing = lint.Rule{
 	ID: "DF6018", Name: "as-casing", Title: "FROM and AS in different case",
-	Group: lint.Instructions, Severity: finding.Info, Suppressible: true, Fixes: true,
+	Group: lint.Instructions, Severity: finding.Info, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"buildkit:FromAsCasing"},
 	Run: func(pass *lint.Pass) {
 		for _, stage := range pass.File.Stages {

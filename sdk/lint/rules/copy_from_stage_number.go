@@ -9,9 +9,9 @@ import (
 
 var copyFromStageNumber = lint.Rule{
 	ID: "DF1108", Name: "copy-from-stage-number", Title: "stage named by its number",
-	Group: lint.Bases, Severity: finding.Info, Suppressible: true, Fixes: true,
+	Group: lint.Bases, Severity: finding.Info, Suppressible: true, Fixes: true, SameBuild: true,
 	Run: func(pass *lint.Pass) {
-		for in := range pass.Instructions("copy", "run") {
+		for in := range pass.Instructions("copy") {
 			for _, w := range sources(in) {
 				n, err := strconv.Atoi(w.Text)
 				if err != nil || n < 0 || n >= len(pass.File.Stages) {

@@ -10,7 +10,7 @@ import (
 var copyFromUnknownStage = lint.Rule{
 	ID: "DF1111", Name: "copy-from-unknown-stage", Title: "copy from a name that is no stage before it",
 	Group: lint.Bases, Severity: finding.Warning, Suppressible: true,
-	Aliases: []string{"hadolint:DL3022"},
+	Aliases: []string{"hadolint:DL3022", "hadolint:DL3023"},
 	Run: func(pass *lint.Pass) {
 		args := globalArgs(pass.File)
 		for in := range pass.Instructions("copy", "run") {

@@ -10,7 +10,7 @@ import (
 
 var emptyContinuation = lint.Rule{
 	ID: "DF6019", Name: "empty-continuation", Title: "empty line inside a continued instruction",
-	Group: lint.Instructions, Severity: finding.Warning, Suppressible: true, Fixes: true,
+	Group: lint.Instructions, Severity: finding.Warning, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"buildkit:NoEmptyContinuation"},
 	Run: func(pass *lint.Pass) {
 		for _, in := range pass.File.Instructions {

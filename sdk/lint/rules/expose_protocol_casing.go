@@ -9,7 +9,7 @@ import (
 
 var exposeProtocolCasing = lint.Rule{
 	ID: "DF6008", Name: "expose-protocol-casing", Title: "EXPOSE with a protocol in upper case",
-	Group: lint.Instructions, Severity: finding.Info, Suppressible: true, Fixes: true,
+	Group: lint.Instructions, Severity: finding.Info, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"buildkit:ExposeProtoCasing"},
 	Run: func(pass *lint.Pass) {
 		for _, p := range exposed(pass) {

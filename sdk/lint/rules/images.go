@@ -66,8 +66,8 @@ func newImage(pass *lint.Pass, in *definition.Instruction, w definition.Word, ar
 	if w.Text == "" || w.Text == "scratch" || pass.StageNamed(w.Text, in.Stage) != nil {
 		return image{}, false
 	}
-	if _, err := strconv.Atoi(w.Text); err == nil && in.Name != "from" {
-		return image{}, false // the number of a stage
+	if _, err := strconv.Atoi(w.Text); err == nil && in.Name == "copy" {
+		return image{}, false // the number of a stage, which a mount does not know
 	}
 	img := image{word: w, ref: w.Text}
 	if strings.Contains(w.Text, "$") {

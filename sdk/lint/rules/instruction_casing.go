@@ -9,7 +9,7 @@ import (
 
 var instructionCasing = lint.Rule{
 	ID: "DF6017", Name: "instruction-casing", Title: "instruction in another case than most",
-	Group: lint.Instructions, Severity: finding.Info, Suppressible: true, Fixes: true,
+	Group: lint.Instructions, Severity: finding.Info, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"buildkit:ConsistentInstructionCasing"},
 	Run: func(pass *lint.Pass) {
 		var lower, upper int

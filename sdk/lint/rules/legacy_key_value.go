@@ -2,6 +2,7 @@ package rules
 
 import (
 	"strings"
+	"unicode"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
@@ -10,7 +11,7 @@ import (
 
 var legacyKeyValue = lint.Rule{
 	ID: "DF6015", Name: "legacy-key-value", Title: "ENV or LABEL without an equals sign",
-	Group: lint.Instructions, Severity: finding.Warning, Suppressible: true, Fixes: true,
+	Group: lint.Instructions, Severity: finding.Warning, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"buildkit:LegacyKeyValueFormat"},
 	Run: func(pass *lint.Pass) {
 		for in := range pass.Instructions("env", "label") {
@@ -32,7 +33,8 @@ var legacyKeyValue = lint.Rule{
 func withEquals(f *definition.File, p definition.Pair) ([]finding.Edit, bool) {
 	gap := string(f.Src[p.Name.End.Offset:p.Value.Start.Offset])
 	value := p.Value.Text
-	if strings.TrimLeft(gap, " \t") != "" || value == "" || strings.ContainsAny(value, `\"'`) || strings.IndexByte(value, f.Escape) >= 0 {
+	if strings.TrimLeft(gap, " \t") != "" || value == "" || strings.ContainsAny(value, `\"'`) || strings.IndexByte(value, f.Escape) >= 0 ||
+		strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) && r != ' ' && r != '\t' }) {
 		return nil, false
 	}
 	equals := lint.Delete(p.Name.End, p.Value.Start)

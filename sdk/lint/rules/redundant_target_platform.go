@@ -7,7 +7,7 @@ import (
 
 var redundantTargetPlatform = lint.Rule{
 	ID: "DF1106", Name: "redundant-target-platform", Title: "FROM --platform=$TARGETPLATFORM, which is the default",
-	Group: lint.Bases, Severity: finding.Info, Suppressible: true, Fixes: true,
+	Group: lint.Bases, Severity: finding.Info, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"buildkit:RedundantTargetPlatform"},
 	Run: func(pass *lint.Pass) {
 		for _, stage := range pass.File.Stages {

@@ -8,7 +8,7 @@ import (
 
 var repeatedInstruction = lint.Rule{
 	ID: "DF6004", Name: "repeated-instruction", Title: "CMD, ENTRYPOINT or HEALTHCHECK that a later one replaces",
-	Group: lint.Instructions, Severity: finding.Warning, Suppressible: true, Fixes: true,
+	Group: lint.Instructions, Severity: finding.Warning, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"hadolint:DL4003", "hadolint:DL4004", "hadolint:DL3012", "buildkit:MultipleInstructionsDisallowed"},
 	Run: func(pass *lint.Pass) {
 		for _, stage := range pass.File.Stages {

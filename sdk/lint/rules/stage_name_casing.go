@@ -7,7 +7,7 @@ import (
 
 var stageNameCasing = lint.Rule{
 	ID: "DF1110", Name: "stage-name-casing", Title: "stage name with upper-case letters",
-	Group: lint.Bases, Severity: finding.Info, Suppressible: true, Fixes: true,
+	Group: lint.Bases, Severity: finding.Info, Suppressible: true, Fixes: true, SameBuild: true,
 	Aliases: []string{"buildkit:StageNameCasing"},
 	Run: func(pass *lint.Pass) {
 		for _, stage := range pass.File.Stages {

@@ -31,7 +31,7 @@ func needed(pass *lint.Pass) map[*definition.Stage]bool {
 		for _, in := range s.Instructions {
 			for ; in != nil; in = in.Trigger {
 				for _, w := range sources(in) {
-					todo = append(todo, stageOf(pass, w, s))
+					todo = append(todo, stageOf(pass, in, w))
 				}
 			}
 		}
@@ -39,10 +39,10 @@ func needed(pass *lint.Pass) map[*definition.Stage]bool {
 	return stages
 }
 
-// stageOf returns the stage that a word names in another stage, by name or number; nil when it is an image.
-func stageOf(pass *lint.Pass, w definition.Word, in *definition.Stage) *definition.Stage {
-	if n, err := strconv.Atoi(w.Text); err == nil && n >= 0 && n < in.Index {
+// stageOf returns the stage that a word of an instruction names, by name or, for COPY, by number; nil when it is an image.
+func stageOf(pass *lint.Pass, in *definition.Instruction, w definition.Word) *definition.Stage {
+	if n, err := strconv.Atoi(w.Text); err == nil && in.Name == "copy" && n >= 0 && n < in.Stage.Index {
 		return pass.File.Stages[n]
 	}
-	return pass.StageNamed(w.Text, in)
+	return pass.StageNamed(w.Text, in.Stage)
 }
