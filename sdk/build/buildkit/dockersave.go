@@ -12,7 +12,7 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/google/go-containerregistry/pkg/name"
+	parse "github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -58,7 +58,7 @@ func (d dockerSave) convert(ctx context.Context, b *Builder, r *request, tag, di
 	if err := d.save(ctx, tag, file); err != nil {
 		return err
 	}
-	ref, err := name.NewTag(tag)
+	ref, err := parse.NewTag(tag)
 	if err != nil {
 		return err
 	}
@@ -66,11 +66,11 @@ func (d dockerSave) convert(ctx context.Context, b *Builder, r *request, tag, di
 	if err != nil {
 		return err
 	}
-	keep, err := b.sourceLayers(ctx, r, img)
+	base, err := b.base(ctx, r, img)
 	if err != nil {
 		return err
 	}
-	if img, err = toOCI(img, keep, r.Created); err != nil {
+	if img, err = toOCI(img, base, r.Created); err != nil {
 		return err
 	}
 	if err := writeLayout(dir, img); err != nil {
@@ -93,33 +93,23 @@ func (d dockerSave) save(ctx context.Context, tag, file string) error {
 	return errors.Join(err, f.Close())
 }
 
-// sourceLayers are the layers of the images that the build could read, by the digest of their content. In the result they
-// must stay as they are, since they say what it stands on.
-func (b *Builder) sourceLayers(ctx context.Context, r *request, img v1.Image) (map[v1.Hash]bool, error) {
-	built, err := img.ConfigFile()
+// base returns the layers of the image that a built image stands on, as they are in the registry.
+func (b *Builder) base(ctx context.Context, r *request, built v1.Image) ([]v1.Layer, error) {
+	name := r.lines.base(r.Target)
+	if name == "" {
+		return nil, nil
+	}
+	config, err := built.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
-	layers := map[v1.Hash]bool{}
-	for _, s := range r.Sources {
-		if s.Kind != "image" {
-			continue
-		}
-		ref, err := name.NewDigest(s.Ref)
-		if err != nil {
-			return nil, err
-		}
-		source, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(b.opt.Keychain), remote.WithPlatform(*built.Platform()))
-		if err != nil {
-			return nil, fmt.Errorf("%s: which layers of the result are its own: %w", s.Ref, err)
-		}
-		config, err := source.ConfigFile()
-		if err != nil {
-			return nil, fmt.Errorf("%s: which layers of the result are its own: %w", s.Ref, err)
-		}
-		for _, id := range config.RootFS.DiffIDs {
-			layers[id] = true
-		}
+	ref, err := parse.ParseReference(name)
+	if err != nil {
+		return nil, err
 	}
-	return layers, nil
+	img, err := remote.Image(ref, remote.WithContext(ctx), remote.WithAuthFromKeychain(b.opt.Keychain), remote.WithPlatform(*config.Platform()))
+	if err != nil {
+		return nil, fmt.Errorf("%s: its layers, to tell them from the image's own: %w", name, err)
+	}
+	return img.Layers()
 }

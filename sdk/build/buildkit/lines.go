@@ -16,66 +16,86 @@ import (
 // lines finds the instruction that a step stands for. BuildKit tells places in errors only; in progress there is the
 // step's name, which counts the instructions of its stage: "[build 2/4] RUN go build".
 type lines struct {
-	file string
-	text []string
-	// stages has, by name, the lines of each stage's FROM and of the instructions that BuildKit counts.
-	stages map[string]stage
+	file   string
+	text   []string
+	stages []stage
 }
 
+// stage is one FROM and what follows it.
 type stage struct {
-	from    int
-	counted []int
+	name    string // in lower case, stage-0 for the first that has none
+	base    string // the image, "" for none
+	parent  int    // the stage that it goes on from, or -1
+	from    int    // the line of FROM
+	counted []int  // the lines of the instructions that BuildKit counts
 }
 
 // newLines reads the Dockerfile. One that doesn't parse has no stages; BuildKit says why in its error.
 func newLines(name string, dockerfile []byte) lines {
-	l := lines{file: name, text: strings.Split(string(dockerfile), "\n"), stages: map[string]stage{}}
+	l := lines{file: name, text: strings.Split(string(dockerfile), "\n")}
 	parsed, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {
 		return l
 	}
-	var names []string
 	for _, node := range parsed.AST.Children {
-		if strings.EqualFold(node.Value, "from") {
-			base, name := fromWords(node)
-			if name == "" {
-				name = fmt.Sprintf("stage-%d", len(names))
+		switch strings.ToLower(node.Value) {
+		case "from":
+			l.stages = append(l.stages, l.newStage(node))
+		case "run", "copy", "add", "workdir":
+			if last := len(l.stages) - 1; last >= 0 {
+				l.stages[last].counted = append(l.stages[last].counted, node.StartLine)
 			}
-			s := stage{from: node.StartLine}
-			if base != "scratch" && !slices.Contains(names, base) {
-				s.counted = []int{node.StartLine}
-			}
-			names = append(names, name)
-			l.stages[name] = s
-			continue
 		}
-		if len(names) == 0 || !slices.Contains([]string{"run", "copy", "add", "workdir"}, strings.ToLower(node.Value)) {
-			continue
-		}
-		current := names[len(names)-1]
-		s := l.stages[current]
-		s.counted = append(s.counted, node.StartLine)
-		l.stages[current] = s
-	}
-	if len(names) == 1 {
-		l.stages[""] = l.stages[names[0]] // BuildKit leaves out the name of the only stage
 	}
 	return l
 }
 
-// fromWords are the base and the name of `FROM base AS name`, in lower case.
-func fromWords(from *parser.Node) (base, name string) {
+// newStage reads `FROM base AS name`.
+func (l lines) newStage(from *parser.Node) stage {
 	var words []string
 	for n := from.Next; n != nil; n = n.Next {
-		words = append(words, strings.ToLower(n.Value))
+		words = append(words, n.Value)
 	}
-	if len(words) > 0 {
-		base = words[0]
-	}
+	s := stage{name: fmt.Sprintf("stage-%d", len(l.stages)), parent: -1, from: from.StartLine}
 	if len(words) == 3 {
-		name = words[2]
+		s.name = strings.ToLower(words[2])
 	}
-	return base, name
+	if len(words) == 0 || words[0] == "scratch" {
+		return s
+	}
+	if s.parent = l.find(words[0]); s.parent < 0 {
+		s.base = words[0]
+		s.counted = []int{from.StartLine}
+	}
+	return s
+}
+
+// find is the last stage of that name, or -1.
+func (l lines) find(name string) int {
+	for i, s := range slices.Backward(l.stages) {
+		if strings.EqualFold(s.name, name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// base is the image that a target stands on as the Dockerfile names it, or "" for none. The target is the name or number
+// of a stage, the last one if it is empty.
+func (l lines) base(target string) string {
+	i := l.find(target)
+	if target == "" {
+		i = len(l.stages) - 1
+	} else if n, err := strconv.Atoi(target); i < 0 && err == nil && n < len(l.stages) {
+		i = n
+	}
+	for i >= 0 {
+		if l.stages[i].base != "" {
+			return l.stages[i].base
+		}
+		i = l.stages[i].parent
+	}
+	return ""
 }
 
 // stepName matches "[linux/amd64 build 2/4] RUN go build". Platform and stage may be missing.
@@ -93,20 +113,31 @@ func (l lines) place(step string) finding.Place {
 	if m == nil {
 		return finding.Place{}
 	}
-	s := l.stages[m[1]]
+	i := l.find(m[1])
+	if m[1] == "" && len(l.stages) == 1 {
+		i = 0 // BuildKit leaves out the name of the only stage
+	}
+	if i < 0 {
+		return finding.Place{}
+	}
 	number, _ := strconv.Atoi(m[2])
 	total, _ := strconv.Atoi(m[3])
-	// Triggers that the base image brings along are counted after FROM.
+	return l.at(l.stages[i].line(number, total))
+}
+
+// line is that of the instruction with this number, or 0. Triggers that the base image brings along are counted after
+// FROM, and belong to it.
+func (s stage) line(number, total int) int {
 	triggers := total - len(s.counted)
 	switch {
 	case triggers < 0 || number < 1 || number > total:
-		return finding.Place{}
-	case number == 1:
-		return l.at(s.counted[0])
-	case number <= 1+triggers:
-		return l.at(s.from)
+		return 0
+	case number == 1 && s.base != "":
+		return s.from
+	case number <= 1+triggers && triggers > 0:
+		return s.from
 	default:
-		return l.at(s.counted[number-1-triggers])
+		return s.counted[number-1-triggers]
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -15,9 +16,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// toOCI makes an OCI image with compressed layers of one in Docker's format. No time in it is later than created, but
-// for the layers to keep.
-func toOCI(img v1.Image, keep map[v1.Hash]bool, created time.Time) (v1.Image, error) {
+// toOCI makes an OCI image with compressed layers of one in Docker's format that stands on base. The base's layers
+// stay as they are, since they say what the image stands on; in all others, no time is later than created.
+func toOCI(img v1.Image, base []v1.Layer, created time.Time) (v1.Image, error) {
 	if created.IsZero() {
 		created = time.Unix(0, 0).UTC()
 	}
@@ -29,12 +30,16 @@ func toOCI(img v1.Image, keep map[v1.Hash]bool, created time.Time) (v1.Image, er
 	if err != nil {
 		return nil, err
 	}
+	if len(layers) < len(base) {
+		return nil, fmt.Errorf("the image has %d layers, its base %d", len(layers), len(base))
+	}
 	for i, layer := range layers {
-		open := tarball.Opener(layer.Uncompressed)
-		if id, err := layer.DiffID(); err != nil {
-			return nil, err
-		} else if !keep[id] {
-			open = func() (io.ReadCloser, error) { return clamped(layer, created) }
+		open := func() (io.ReadCloser, error) { return clamped(layer, created) }
+		if i < len(base) {
+			if err := sameLayer(layer, base[i]); err != nil {
+				return nil, fmt.Errorf("layer %d of the base: %w", i, err)
+			}
+			open = layer.Uncompressed
 		}
 		layers[i], err = tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.DefaultCompression))
 		if err != nil {
@@ -65,6 +70,22 @@ func toOCI(img v1.Image, keep map[v1.Hash]bool, created time.Time) (v1.Image, er
 	config = config.DeepCopy()
 	config.History = history
 	return mutate.ConfigFile(out, config)
+}
+
+// sameLayer checks that Docker built on what it was told to.
+func sameLayer(got, want v1.Layer) error {
+	gotID, err := got.DiffID()
+	if err != nil {
+		return err
+	}
+	wantID, err := want.DiffID()
+	if err != nil {
+		return err
+	}
+	if gotID != wantID {
+		return fmt.Errorf("docker built on %s, in the registry it is %s", gotID, wantID)
+	}
+	return nil
 }
 
 // clamped is a layer's content with no time later than limit.

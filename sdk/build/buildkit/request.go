@@ -2,6 +2,8 @@ package buildkit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -129,9 +131,13 @@ func (r *request) epoch() string {
 	return strconv.FormatInt(r.Created.Unix(), 10)
 }
 
-// dockerfile is a directory with the Dockerfile alone: a Dockerfile.dockerignore beside it has no say here.
+// dockerfile is a directory with the Dockerfile alone: a Dockerfile.dockerignore beside it has no say here. Its time comes
+// from its content, as old engines take a file of the same size and time for the one that they have. Without it, a
+// definition moved to another base would be built on the old one.
 func (r *request) dockerfile() fsutil.FS {
+	sum := sha256.Sum256(r.Dockerfile)
+	time := int64(binary.BigEndian.Uint64(sum[:]) >> 4) //nolint:gosec // 60 bits fit, and stand for a day before 2007
 	dir := staticfs.NewFS()
-	dir.Add("Dockerfile", &types.Stat{Mode: 0o644}, r.Dockerfile)
+	dir.Add("Dockerfile", &types.Stat{Mode: 0o644, ModTime: time}, r.Dockerfile)
 	return dir
 }

@@ -74,8 +74,8 @@ func (s suite) cacheScope(t *testing.T) {
 	}
 }
 
-// sameSecond checks that a context is told from another one by its content, not only by names, sizes and times, as
-// commits of the same second would have it.
+// sameSecond checks that contexts and Dockerfiles are told from each other by their content, not only by names, sizes and
+// times: commits can be of the same second, and a base moved from 1.4.8 to 1.4.9 leaves the Dockerfile's size as it is.
 func (s suite) sameSecond(t *testing.T) {
 	for _, content := range []string{"one", "two"} {
 		result := s.build(t, build.Request{
@@ -84,6 +84,15 @@ func (s suite) sameSecond(t *testing.T) {
 		})
 		if got := files(t, image(t, result.Index), "f")["f"]; !strings.HasSuffix(got, content) {
 			t.Errorf("the file is %q, want %q", got, content)
+		}
+	}
+	for _, name := range []string{"a", "b"} {
+		result := s.build(t, build.Request{
+			Context:    fstest.MapFS{"f": {Data: []byte("one"), Mode: 0o644, ModTime: created}},
+			Dockerfile: fmt.Appendf(nil, "FROM %s\nCOPY f /%s\n", s.base.Ref, name),
+		})
+		if len(files(t, image(t, result.Index), name)) != 1 {
+			t.Errorf("the file %s is not there", name)
 		}
 	}
 }
