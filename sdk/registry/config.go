@@ -69,8 +69,7 @@ func (c *Client) manifest(ctx context.Context, ref, platform string, use func(na
 			return err
 		}
 		manifest, err := descend(ctx, p, r.Context(), named, want)
-		var missing *platformError
-		if errors.As(err, &missing) {
+		if missing, ok := errors.AsType[*platformError](err); ok {
 			return &Error{Op: op, Ref: ref, Kind: ErrNotFound, Help: missing.help(), Err: missing}
 		}
 		if err != nil {

@@ -82,11 +82,11 @@ func reason(err error) string {
 	case errors.As(err, &attempts):
 		return fmt.Sprintf("%s (tried %d times)", reason(attempts.err), attempts.n)
 	case errors.As(err, &terr):
-		said := fmt.Sprintf("%d %s", terr.StatusCode, strings.ToLower(http.StatusText(terr.StatusCode)))
+		said := []string{fmt.Sprintf("%d %s", terr.StatusCode, strings.ToLower(http.StatusText(terr.StatusCode)))}
 		for _, d := range terr.Errors {
-			said += fmt.Sprintf(", %s %q", d.Code, shorten(d.Message, 200))
+			said = append(said, fmt.Sprintf("%s %q", d.Code, shorten(d.Message, 200)))
 		}
-		return said
+		return strings.Join(said, ", ")
 	case errors.As(err, &uerr):
 		return reason(uerr.Err)
 	}

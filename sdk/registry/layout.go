@@ -62,7 +62,7 @@ func SaveLayout(dir string, idx v1.ImageIndex) error {
 	if err := saveLayout(temp, idx); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	if err := os.Chmod(temp, 0o755); err != nil { //nolint:gosec // an image is not a secret
+	if err := os.Chmod(temp, 0o755); err != nil {
 		return err
 	}
 	// A rename replaces an empty directory, and nothing else.

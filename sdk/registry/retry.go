@@ -57,7 +57,7 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !replayable(req) {
 		return t.try(req)
 	}
-	var resp *http.Response
+	var resp *http.Response //nolint:bodyclose // the caller's
 	err := t.retry(req.Context(), req.Method+" "+req.URL.Host+req.URL.Path, func(attempt int) (err error) {
 		out := req
 		if attempt > 0 && req.GetBody != nil {
@@ -82,9 +82,8 @@ func (t *retryTransport) retry(ctx context.Context, what string, f func(attempt 
 		if err == nil || !temporary(err) {
 			return err
 		}
-		var status *statusError
 		wait := t.wait(attempt)
-		if errors.As(err, &status) {
+		if status, ok := errors.AsType[*statusError](err); ok {
 			wait = max(wait, status.after)
 		}
 		if attempt == t.retries || wait > maxRetryAfter {
@@ -120,8 +119,8 @@ func (t *retryTransport) try(req *http.Request) (*http.Response, error) {
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		defer resp.Body.Close()
 		err := transport.CheckError(resp)
-		var terr *transport.Error
-		if !errors.As(err, &terr) { // the error's body could not be read: what matters is the status
+		terr, ok := errors.AsType[*transport.Error](err)
+		if !ok { // the error's body could not be read: what matters is the status
 			terr = &transport.Error{StatusCode: resp.StatusCode, Request: req}
 		}
 		return nil, &statusError{err: terr, after: retryAfter(resp.Header)}

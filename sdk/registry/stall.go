@@ -65,7 +65,7 @@ func (w *watch) request(req *http.Request) *http.Request {
 }
 
 func (w *watch) cause(err error) error {
-	if err != nil && err != io.EOF && errors.Is(context.Cause(w.ctx), errStalled) {
+	if err != nil && !errors.Is(err, io.EOF) && errors.Is(context.Cause(w.ctx), errStalled) {
 		return errStalled
 	}
 	return err

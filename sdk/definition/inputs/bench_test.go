@@ -57,6 +57,7 @@ func BenchmarkConversion(b *testing.B) {
 }
 
 func benchmark(b *testing.B, opts inputs.Options) {
+	b.Helper()
 	def := parse(b, threeStages)
 	b.ReportAllocs()
 	for b.Loop() {

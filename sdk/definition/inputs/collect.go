@@ -21,7 +21,7 @@ func (c *collector) platform(ctx context.Context, platform ocispec.Platform) ([]
 		target = last.Name
 	}
 	stages := newStages(newScope(c.file, c.args, target, platform, c.build), formatPlatform(platform))
-	r, err := c.run(ctx, stages, platform, "", c.opts.Target, c.images.get)
+	r, err := c.run(ctx, stages, conversion{target: c.opts.Target, args: c.args, platform: platform, image: c.images.get})
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,9 @@ func (c *collector) unused(ctx context.Context, stages *stages, platform ocispec
 	if len(rest) == 0 {
 		return nil
 	}
-	r, err := c.run(ctx, stages, platform, all.String(), name, c.images.tolerant)
+	args := maps.Clone(c.args)
+	args["TARGETSTAGE"] = stages.scope.env["TARGETSTAGE"] // not the added one
+	r, err := c.run(ctx, stages, conversion{text: []byte(all.String()), target: name, args: args, platform: platform, image: c.images.tolerant})
 	if err != nil { // BuildKit can't build one of them; what they name is listed all the same
 		r = &run{collector: c, graph: stages, answer: &answer{images: map[imageKey]bool{}}, get: c.images.tolerant}
 		for _, u := range stages.uses {
@@ -79,27 +81,19 @@ type run struct {
 	taken map[imageKey]bool
 }
 
-// run has BuildKit convert the file with more text at its end.
-func (c *collector) run(ctx context.Context, stages *stages, platform ocispec.Platform, more, target string, get func(ref, platform string) (*image, error)) (*run, error) {
+// run has BuildKit convert the file, with the conversion's text at its end.
+func (c *collector) run(ctx context.Context, stages *stages, conv conversion) (*run, error) {
 	rewritten, err := rewrite(c.file)
 	if err != nil {
 		return nil, c.failed(err, stages, nil)
 	}
-	answer, err := convert(ctx, conversion{
-		text: append(rewritten.text, more...), target: target, args: c.argsFor(stages), contexts: c.opts.Contexts,
-		platform: platform, build: c.build, image: get,
-	})
+	conv.text = append(rewritten.text, conv.text...)
+	conv.contexts, conv.build = c.opts.Contexts, c.build
+	answer, err := convert(ctx, conv)
 	if err != nil {
 		return nil, c.failed(err, stages, rewritten)
 	}
-	return &run{collector: c, graph: stages, answer: answer, probes: rewritten.probes, get: get}, nil
-}
-
-// argsFor are the build arguments with TARGETSTAGE as the build will have it, whatever stage a conversion is for.
-func (c *collector) argsFor(stages *stages) map[string]string {
-	args := maps.Clone(c.args)
-	args["TARGETSTAGE"] = stages.scope.env["TARGETSTAGE"]
-	return args
+	return &run{collector: c, graph: stages, answer: answer, probes: rewritten.probes, get: conv.image}, nil
 }
 
 // stages takes the inputs of some stages; those of the chain are what the result stands on.
@@ -229,7 +223,8 @@ func (r *run) rest() {
 // isContext says whether an image is what a named context stands for.
 func (r *run) isContext(key imageKey) bool {
 	for _, value := range r.opts.Contexts {
-		if ref, err := fullReference(strings.TrimPrefix(value, imageScheme)); err == nil && ref == key.ref {
+		name, isImage := strings.CutPrefix(value, imageScheme)
+		if ref, err := fullReference(name); isImage && err == nil && ref == key.ref {
 			return true
 		}
 	}

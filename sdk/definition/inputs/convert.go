@@ -110,7 +110,7 @@ func (r *metaResolver) read(ops [][]byte) (*answer, error) {
 		if source := op.GetSource(); source != nil {
 			id := source.Identifier
 			name, isImage := strings.CutPrefix(id, "docker-image://")
-			if !strings.HasPrefix(id, "local://") && !(isImage && r.graph[name]) {
+			if !strings.HasPrefix(id, "local://") && (!isImage || !r.graph[name]) {
 				a.others = append(a.others, id)
 			}
 		}
@@ -122,7 +122,7 @@ func (r *metaResolver) read(ops [][]byte) (*answer, error) {
 // names the image itself, directly or by way of others.
 const maxImages = 1000
 
-// ErrTooManyImages: a definition reads more than 1000 images, most likely for ever.
+// ErrTooManyImages says that a definition reads more than 1000 images, most likely for ever.
 var ErrTooManyImages = fmt.Errorf("more than %d images are read: if there are not so many, the ONBUILD trigger of an image names that image", maxImages)
 
 // metaResolver answers BuildKit's questions for images and keeps them.

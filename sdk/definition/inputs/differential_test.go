@@ -102,6 +102,7 @@ func TestBuildReadsWhatWasListed(t *testing.T) {
 // compare wants the images that were read to be those that were listed, and no more to be fetched from the web than was
 // listed: what BuildKit does not need in the end it does not fetch.
 func compare(t *testing.T, g *generated, list []catalog.Input, images, web []string) {
+	t.Helper()
 	listed, fetched := map[string]bool{}, map[string]bool{}
 	for _, in := range list {
 		switch _, path, _ := strings.Cut(strings.TrimPrefix(in.Ref, "http://"), "/"); in.Kind {

@@ -26,46 +26,82 @@ func TestErrors(t *testing.T) {
 		want       string
 		is         error
 	}{
-		{name: "base that is not there", dockerfile: "ARG V=missing\nFROM scratch AS a\nFROM $V\n",
-			want: "Dockerfile:3:6: docker.io/library/missing:latest: read: not found: 404", is: errMissing},
-		{name: "image in COPY --from that is not there", dockerfile: "FROM a\nCOPY --from=missing / /\n",
-			want: "Dockerfile:2:13: docker.io/library/missing:latest: read: not found: 404", is: errMissing},
-		{name: "image in a mount that is not there", dockerfile: "FROM a\nRUN --mount=from=missing,target=/x true\n",
-			want: "Dockerfile:2:18: docker.io/library/missing:latest: read: not found: 404", is: errMissing},
-		{name: "frontend that is not there", dockerfile: "# syntax=missing\nFROM a\n",
-			want: "Dockerfile:1:10: docker.io/library/missing:latest: read: not found: 404", is: errMissing},
-		{name: "frontend that is no reference", dockerfile: "# syntax=No/Reference\nFROM a\n",
-			want: `Dockerfile:1:10: frontend "No/Reference": invalid reference format: repository name (Reference) must be lowercase`},
-		{name: "image of a trigger that is not there", dockerfile: "FROM a:1\n", triggers: map[string][]string{"docker.io/library/a:1": {"COPY --from=missing / /"}},
-			want: "Dockerfile:1:6: docker.io/library/missing:latest: read: not found: 404", is: errMissing},
-		{name: "variable in COPY --from", dockerfile: "ARG X=a\nFROM a\nCOPY --from=$X / /\n",
-			want: "Dockerfile:3:13: variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround"},
-		{name: "empty base after expansion", dockerfile: "ARG X\nFROM a AS ok\nFROM $X\n",
-			want: "Dockerfile:3: base name ($X) should not be blank"},
-		{name: "base that is no reference after expansion", dockerfile: "ARG X=UPPER\nFROM $X\n",
-			want: `Dockerfile:2: failed to parse stage name "UPPER": invalid reference format: repository name (library/UPPER) must be lowercase`},
-		{name: "no such target", dockerfile: "FROM a\n", opts: inputs.Options{Target: "release"},
-			want: `Dockerfile: target stage "release" could not be found`},
-		{name: "lines are the file's, though ADD took more", dockerfile: "FROM a\nADD https://x.example/1 \\\n # comment\n https://x.example/2 /x/\nADD https://x.example/3 https://x.example/4 /x/\nCOPY --from=9 / /\n",
-			want: "Dockerfile:6:13: invalid stage index 9"},
-		{name: "a mount that BuildKit refuses, below ADD", dockerfile: "FROM a\nADD https://x.example/1 \\\n # comment\n https://x.example/2 /x/\nADD https://x.example/3 https://x.example/4 /x/\nRUN --mount=target=/ true\n",
-			want: `Dockerfile:6: invalid mount target "/"`},
-		{name: "unknown argument in an expansion that demands one", dockerfile: "FROM ${X:?gone}\n",
-			want: `Dockerfile:1: failed to process "${X:?gone}": X: gone`},
-		{name: "an image that triggers itself", dockerfile: "FROM a:1\n", triggers: map[string][]string{"docker.io/library/a:1": {"COPY --from=a:1 / /", "COPY --from=b:1 / /"}, "docker.io/library/b:1": {"COPY --from=a:1 / /"}},
-			is: inputs.ErrTooManyImages},
-		{name: "trigger that can't be read", dockerfile: "FROM a:1\n", triggers: map[string][]string{"docker.io/library/a:1": {"ADD x"}},
-			want: "Dockerfile:1:6: image docker.io/library/a:1 for linux/amd64: its trigger ONBUILD ADD x: ADD requires at least two arguments, but only one was provided. Destination could not be determined"},
-		{name: "source with a line break", dockerfile: "FROM a\nADD [\"https://x.example/a\\nRUN evil\", \"/x\"]\n",
-			want: `Dockerfile:2:7: source "https://x.example/a\nRUN evil" has a line break`},
+		{
+			name: "base that is not there", dockerfile: "ARG V=missing\nFROM scratch AS a\nFROM $V\n",
+			want: "Dockerfile:3:6: docker.io/library/missing:latest: read: not found: 404", is: errMissing,
+		},
+		{
+			name: "image in COPY --from that is not there", dockerfile: "FROM a\nCOPY --from=missing / /\n",
+			want: "Dockerfile:2:13: docker.io/library/missing:latest: read: not found: 404", is: errMissing,
+		},
+		{
+			name: "image in a mount that is not there", dockerfile: "FROM a\nRUN --mount=from=missing,target=/x true\n",
+			want: "Dockerfile:2:18: docker.io/library/missing:latest: read: not found: 404", is: errMissing,
+		},
+		{
+			name: "frontend that is not there", dockerfile: "# syntax=missing\nFROM a\n",
+			want: "Dockerfile:1:10: docker.io/library/missing:latest: read: not found: 404", is: errMissing,
+		},
+		{
+			name: "frontend that is no reference", dockerfile: "# syntax=No/Reference\nFROM a\n",
+			want: `Dockerfile:1:10: frontend "No/Reference": invalid reference format: repository name (Reference) must be lowercase`,
+		},
+		{
+			name: "image of a trigger that is not there", dockerfile: "FROM a:1\n", triggers: map[string][]string{"docker.io/library/a:1": {"COPY --from=missing / /"}},
+			want: "Dockerfile:1:6: docker.io/library/missing:latest: read: not found: 404", is: errMissing,
+		},
+		{
+			name: "variable in COPY --from", dockerfile: "ARG X=a\nFROM a\nCOPY --from=$X / /\n",
+			want: "Dockerfile:3:13: variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround",
+		},
+		{
+			name: "empty base after expansion", dockerfile: "ARG X\nFROM a AS ok\nFROM $X\n",
+			want: "Dockerfile:3: base name ($X) should not be blank",
+		},
+		{
+			name: "base that is no reference after expansion", dockerfile: "ARG X=UPPER\nFROM $X\n",
+			want: `Dockerfile:2: failed to parse stage name "UPPER": invalid reference format: repository name (library/UPPER) must be lowercase`,
+		},
+		{
+			name: "no such target", dockerfile: "FROM a\n", opts: inputs.Options{Target: "release"},
+			want: `Dockerfile: target stage "release" could not be found`,
+		},
+		{
+			name: "lines are the file's, though ADD took more", dockerfile: "FROM a\nADD https://x.example/1 \\\n # comment\n https://x.example/2 /x/\nADD https://x.example/3 https://x.example/4 /x/\nCOPY --from=9 / /\n",
+			want: "Dockerfile:6:13: invalid stage index 9",
+		},
+		{
+			name: "a mount that BuildKit refuses, below ADD", dockerfile: "FROM a\nADD https://x.example/1 \\\n # comment\n https://x.example/2 /x/\nADD https://x.example/3 https://x.example/4 /x/\nRUN --mount=target=/ true\n",
+			want: `Dockerfile:6: invalid mount target "/"`,
+		},
+		{
+			name: "unknown argument in an expansion that demands one", dockerfile: "FROM ${X:?gone}\n",
+			want: `Dockerfile:1: failed to process "${X:?gone}": X: gone`,
+		},
+		{
+			name: "an image that triggers itself", dockerfile: "FROM a:1\n", triggers: map[string][]string{"docker.io/library/a:1": {"COPY --from=a:1 / /", "COPY --from=b:1 / /"}, "docker.io/library/b:1": {"COPY --from=a:1 / /"}},
+			is: inputs.ErrTooManyImages,
+		},
+		{
+			name: "trigger that can't be read", dockerfile: "FROM a:1\n", triggers: map[string][]string{"docker.io/library/a:1": {"ADD x"}},
+			want: "Dockerfile:1:6: image docker.io/library/a:1 for linux/amd64: its trigger ONBUILD ADD x: ADD requires at least two arguments, but only one was provided. Destination could not be determined",
+		},
+		{
+			name: "source with a line break", dockerfile: "FROM a\nADD [\"https://x.example/a\\nRUN evil\", \"/x\"]\n",
+			want: `Dockerfile:2:7: source "https://x.example/a\nRUN evil" has a line break`,
+		},
 		{name: "too many stages", dockerfile: strings.Repeat("FROM a\n", 201), is: inputs.ErrTooLarge},
 		{name: "too many instructions", dockerfile: "FROM a\n" + strings.Repeat("ENV A=$A\n", 1000), is: inputs.ErrTooLarge},
-		{name: "reserved argument", dockerfile: "FROM a\n", opts: inputs.Options{Args: map[string]string{"BUILDKIT_SYNTAX": "evil.example/x"}},
-			want: "reserved build argument BUILDKIT_SYNTAX: names that begin with BUILDKIT_ steer the builder", is: inputs.ErrReservedArg},
+		{
+			name: "reserved argument", dockerfile: "FROM a\n", opts: inputs.Options{Args: map[string]string{"BUILDKIT_SYNTAX": "evil.example/x"}},
+			want: "reserved build argument BUILDKIT_SYNTAX: names that begin with BUILDKIT_ steer the builder", is: inputs.ErrReservedArg,
+		},
 		{name: "another reserved argument", dockerfile: "FROM a\n", opts: inputs.Options{Args: map[string]string{"BUILDKIT_CONTEXT_KEEP_GIT_DIR": "1"}}, is: inputs.ErrReservedArg},
 		{name: "epoch as an argument", dockerfile: "FROM a\n", opts: inputs.Options{Args: map[string]string{"SOURCE_DATE_EPOCH": "a"}}, is: inputs.ErrReservedArg},
-		{name: "platform", dockerfile: "FROM a\n", opts: inputs.Options{Platforms: []string{"li/nu/x/!"}},
-			want: `platform "li/nu/x/!": write it as linux/amd64`},
+		{
+			name: "platform", dockerfile: "FROM a\n", opts: inputs.Options{Platforms: []string{"li/nu/x/!"}},
+			want: `platform "li/nu/x/!": write it as linux/amd64`,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			opts := tc.opts

@@ -145,6 +145,7 @@ func (g *generator) image(from bool) string {
 		"$REG/${DIR}/${NAME}:${V}",
 		"$REG/$DIR/"+letter+"-$TARGETARCH:1",
 		"$REG/$DIR/"+letter+"-${BUILDARCH}:1",
+		"$REG/$DIR/${TARGETSTAGE/*/"+letter+"}:1",
 		"${REG}/${DIR:-no}/${UNSET:-"+letter+"}:${V:+1}",
 		"$REG/$DIR/${NAME/"+letter+"/a}:1",
 		"\"$REG\"/$DIR/'"+letter+"':1",
@@ -210,6 +211,7 @@ func (g *generator) instruction(stage int) {
 		"COPY local /l",
 		"ADD local /l",
 		"ENV K=v",
+		"WORKDIR /w",
 	)
 	g.b.WriteString(line + "\n")
 }

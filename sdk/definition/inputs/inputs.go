@@ -104,10 +104,10 @@ func Collect(ctx context.Context, def *definition.Definition, opts Options) (*Se
 	}
 	for _, platform := range c.platforms {
 		found, err := c.platform(ctx, platform)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
 			return nil, err
 		}
 		list = append(list, found...)
@@ -122,10 +122,10 @@ const (
 	maxInstructions = 1000
 )
 
-// ErrTooLarge: the file has more than 200 stages or 1000 instructions.
+// ErrTooLarge says that the file has more than 200 stages or 1000 instructions.
 var ErrTooLarge = fmt.Errorf("more than %d stages or %d instructions", maxStages, maxInstructions)
 
-// ErrReservedArg: a build argument steers the builder rather than the build.
+// ErrReservedArg says that a build argument steers the builder rather than the build.
 var ErrReservedArg = errors.New("reserved build argument")
 
 // collector is one call of Collect.

@@ -403,6 +403,32 @@ func TestInputs(t *testing.T) {
 			want:       []string{"4:6 base docker.io/library/debian:12 in 1 runtime"},
 		},
 		{
+			name:       "TARGETSTAGE: by default, as an ARG, and when stages that nobody needs are looked at",
+			dockerfile: "FROM a-${TARGETSTAGE} AS one\nFROM b-${TARGETSTAGE}\n",
+			opts:       inputs.Options{AllStages: true},
+			want: []string{
+				"2:6 base docker.io/library/b-default:latest in 1 runtime",
+				"1:6 base docker.io/library/a-default:latest in one unused",
+			},
+		},
+		{
+			name:       "TARGETSTAGE: an ARG of that name wins",
+			dockerfile: "ARG TARGETSTAGE=evil\nFROM a-${TARGETSTAGE} AS one\n",
+			want:       []string{"2:6 base docker.io/library/a-evil:latest in one runtime (1:5 TARGETSTAGE is set here)"},
+		},
+		{
+			name:       "TARGETSTAGE: the target's name",
+			dockerfile: "FROM a-${TARGETSTAGE} AS one\nFROM b AS two\n",
+			opts:       inputs.Options{Target: "one"},
+			want:       []string{"1:6 base docker.io/library/a-one:latest in one runtime"},
+		},
+		{
+			name:       "platform arguments that are declared or given anew",
+			dockerfile: "ARG TARGETARCH=evil\nFROM a-${TARGETARCH}-${TARGETOS}\n",
+			opts:       inputs.Options{Args: map[string]string{"TARGETOS": "evilos"}},
+			want:       []string{"2:6 base docker.io/library/a-evil-evilos:latest in 0 runtime (1:5 TARGETARCH is set here)"},
+		},
+		{
 			name:       "what must be exact is: the epoch in a FROM",
 			dockerfile: "ARG SOURCE_DATE_EPOCH\nFROM x:${SOURCE_DATE_EPOCH}\n",
 			want:       []string{"2:6 base docker.io/library/x:0 in 0 runtime (1:5 SOURCE_DATE_EPOCH is declared here and set by a build argument)"},

@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -28,7 +29,7 @@ func newScope(f *definition.File, args map[string]string, target string, platfor
 		"BUILDARCH": build.Architecture, "BUILDVARIANT": build.Variant,
 		"TARGETPLATFORM": platforms.FormatAll(platform), "TARGETOS": platform.OS, "TARGETOSVERSION": platform.OSVersion,
 		"TARGETARCH": platform.Architecture, "TARGETVARIANT": platform.Variant,
-		"TARGETSTAGE": target,
+		"TARGETSTAGE": cmp.Or(target, "default"),
 	}}
 	for name := range s.env {
 		if value, ok := args[name]; ok {

@@ -3,6 +3,7 @@ package registrytest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -48,9 +49,7 @@ func Status(code int, header http.Header) Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		// An unread body would cut the connection: another fault than was asked for.
 		_, _ = io.Copy(io.Discard, r.Body)
-		for key, values := range header {
-			w.Header()[key] = values
-		}
+		maps.Copy(w.Header(), header)
 		http.Error(w, `{"errors":[{"code":"UNKNOWN","message":"injected fault"}]}`, code)
 	}
 }

@@ -37,7 +37,11 @@ func Example() {
 
 	srv.Inject(registrytest.Rule{Path: "/manifests/", Times: 1, Fault: registrytest.Status(http.StatusServiceUnavailable, nil)})
 	for range 2 {
-		resp, err := http.Get("http://" + srv.Host + "/v2/team/hello/manifests/1.0")
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+srv.Host+"/v2/team/hello/manifests/1.0", http.NoBody)
+		if err != nil {
+			log.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			log.Fatal(err)
 		}

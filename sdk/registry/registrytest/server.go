@@ -104,7 +104,7 @@ func Start(opts Options) (*Server, error) {
 		ErrorLog:          discard(),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
-	go s.http.Serve(listener) //nolint:errcheck // always http.ErrServerClosed, after Close
+	go s.http.Serve(listener)
 	return s, nil
 }
 
