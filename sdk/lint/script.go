@@ -2,6 +2,7 @@ package lint
 
 import (
 	"path"
+	"sort"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -70,7 +71,8 @@ func (s *Script) ShellName() string {
 // Text is the script as its shell reads it.
 func (s *Script) Text() string { return s.text }
 
-// Word is the place of a node of File in the definition.
+// Word is the place of a node of File in the definition. Its text is empty where the node is the last line of a heredoc
+// that the shell, but not BuildKit, takes for a command.
 func (s *Script) Word(n syntax.Node) definition.Word {
 	return s.word(int(n.Pos().Offset()), int(n.End().Offset()))
 }
@@ -90,11 +92,8 @@ func (s *Script) word(i, j int) definition.Word {
 
 // piece is the one that byte i of the text is in.
 func (s *Script) piece(i int) piece {
-	k := len(s.pieces) - 1
-	for k > 0 && s.pieces[k].at > i {
-		k--
-	}
-	return s.pieces[k]
+	k := sort.Search(len(s.pieces), func(k int) bool { return s.pieces[k].at > i })
+	return s.pieces[max(0, k-1)]
 }
 
 // clip keeps an index inside a word; the text between two pieces (a heredoc's last line) belongs to no word.

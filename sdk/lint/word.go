@@ -90,7 +90,7 @@ func (c *Command) script() *Script {
 	}
 	for _, r := range c.Stmt.Redirs {
 		if r.Hdoc != nil && (r.N == nil || r.N.Value == "0") {
-			inner.addRaw(c.Script, int(r.Hdoc.Pos().Offset()), int(r.Hdoc.End().Offset()))
+			inner.take(c.Script, [2]int{int(r.Hdoc.Pos().Offset()), int(r.Hdoc.End().Offset())})
 			return inner.orNil()
 		}
 	}
@@ -118,21 +118,18 @@ func (s *Script) fromArg(a Arg) *Script {
 	}
 	switch part := a.syntax.Parts[0].(type) {
 	case *syntax.SglQuoted:
-		if part.Dollar {
-			return nil
+		if !part.Dollar {
+			s.take(a.script, [2]int{a.start + 1, a.end - 1})
 		}
-		s.addRaw(a.script, a.start+1, a.end-1)
 	case *syntax.DblQuoted:
-		if part.Dollar {
-			return nil
+		if !part.Dollar {
+			s.take(a.script, unquoted(a.script.text, a.start+1, a.end-1)...)
 		}
-		s.addQuoted(a.script, a.start+1, a.end-1)
-	default:
-		return nil
 	}
 	return s.orNil()
 }
 
+// orNil is the script, or nil when nothing was taken.
 func (s *Script) orNil() *Script {
 	if len(s.pieces) == 0 {
 		return nil
@@ -140,35 +137,34 @@ func (s *Script) orNil() *Script {
 	return s
 }
 
-// addRaw appends outer.text[i:j] as it is.
-func (s *Script) addRaw(outer *Script, i, j int) {
-	if i >= j || j > len(outer.text) {
-		return
-	}
-	for i < j {
-		p := outer.piece(i)
-		from := clip(p.word, i-p.at)
-		to := clip(p.word, j-p.at)
-		if from >= to {
-			return
-		}
-		s.pieces = append(s.pieces, piece{len(s.text), p.word.Slice(from, to)})
-		s.text += p.word.Text[from:to]
-		i += to - from
-	}
-}
-
-// addQuoted appends what stands between double quotes.
-func (s *Script) addQuoted(outer *Script, i, j int) {
-	if j > len(outer.text) {
-		return
-	}
-	for k := i; k < j; k++ {
-		if outer.text[k] == '\\' && k+1 < j && strings.IndexByte("$`\"\\", outer.text[k+1]) >= 0 {
-			s.addRaw(outer, i, k)
+// unquoted returns the runs of text[i:j], which stands between double quotes, without the backslashes that the shell
+// takes out.
+func unquoted(text string, i, j int) [][2]int {
+	var runs [][2]int
+	for k := i; k+1 < min(j, len(text)); k++ {
+		if text[k] == '\\' && strings.IndexByte("$`\"\\", text[k+1]) >= 0 {
+			runs = append(runs, [2]int{i, k})
 			i = k + 1
 			k++
 		}
 	}
-	s.addRaw(outer, i, j)
+	return append(runs, [2]int{i, j})
+}
+
+// take makes the script of runs of another one's text, each [start, end).
+func (s *Script) take(outer *Script, runs ...[2]int) {
+	var text strings.Builder
+	for _, run := range runs {
+		for i, j := run[0], min(run[1], len(outer.text)); i < j; {
+			p := outer.piece(i)
+			from, to := clip(p.word, i-p.at), clip(p.word, j-p.at)
+			if from >= to {
+				break
+			}
+			s.pieces = append(s.pieces, piece{text.Len(), p.word.Slice(from, to)})
+			text.WriteString(p.word.Text[from:to])
+			i += to - from
+		}
+	}
+	s.text = text.String()
 }

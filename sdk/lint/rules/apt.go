@@ -34,6 +34,9 @@ func invocations(pass *lint.Pass, names, withValue, verbs []string) iter.Seq[inv
 
 // offer offers to add a flag after the verb. After "--" it would be no flag.
 func (c invocation) offer(r *lint.Report, flag string) {
+	if c.verb.Word().Text == "" {
+		return // it is the last line of a heredoc, which belongs to BuildKit
+	}
 	for _, a := range c.Args {
 		if a.Text == "--" {
 			return

@@ -24,7 +24,7 @@ var aptListsLeft = lint.Rule{
 			}
 			reported[c.Script] = true
 			r := pass.Report(c.verb.Word(), "%s update leaves its package lists, tens of megabytes, in the layer; remove them in the same RUN", c.Name)
-			if edit, ok := appendCommand(pass, c.Script, "rm -rf "+aptLists+"/*"); ok && safe && c.Via == nil {
+			if edit, ok := appendCommand(c.Script, "rm -rf "+aptLists+"/*"); ok && safe && c.Via == nil {
 				r.Fix("remove the lists", edit)
 			}
 		}

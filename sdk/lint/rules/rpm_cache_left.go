@@ -25,7 +25,7 @@ var rpmCacheLeft = lint.Rule{
 				clean = "zypper clean --all"
 			}
 			r := pass.Report(c.verb.Word(), "%s leaves its cache in the layer; end the RUN with %s", c.Name, clean)
-			if edit, ok := appendCommand(pass, c.Script, clean); ok && c.Via == nil {
+			if edit, ok := appendCommand(c.Script, clean); ok && c.Via == nil {
 				r.Fix("add "+clean, edit)
 			}
 		}

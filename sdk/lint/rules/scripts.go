@@ -17,7 +17,7 @@ func runs(pass *lint.Pass, in *definition.Instruction, match func(*lint.Command)
 
 // appendCommand is the edit that has a script end with one more command, " && command". It returns false where that is
 // not safe: the last statement runs in the background, or a heredoc follows it.
-func appendCommand(pass *lint.Pass, s *lint.Script, command string) (finding.Edit, bool) {
+func appendCommand(s *lint.Script, command string) (finding.Edit, bool) {
 	if s.File == nil || s.Outer != nil || len(s.File.Stmts) == 0 {
 		return finding.Edit{}, false
 	}
@@ -26,8 +26,8 @@ func appendCommand(pass *lint.Pass, s *lint.Script, command string) (finding.Edi
 		return finding.Edit{}, false
 	}
 	w := s.Word(last)
-	if w.End.Offset == 0 || w.End.Offset > len(pass.File.Src) {
-		return finding.Edit{}, false
+	if w.Text != s.Text()[last.Pos().Offset():last.End().Offset()] {
+		return finding.Edit{}, false // it is the last line of a heredoc, which belongs to BuildKit
 	}
 	return lint.Insert(w.End, " && "+command), true
 }

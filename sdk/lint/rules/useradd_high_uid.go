@@ -13,8 +13,10 @@ var useraddHighUID = lint.Rule{
 		for c := range pass.Commands("useradd") {
 			uid, ok := c.Value("-u", "--uid")
 			if ok && uid.Literal && len(uid.Text) > 5 && !c.Has("-l", "--no-log-init") {
-				pass.Report(uid.Word(), "useradd grows /var/log/lastlog to a size by uid %s, gigabytes of zeros in the layer; add --no-log-init", uid.Text).
-					Fix("add --no-log-init", lint.Insert(c.NameWord().End, " --no-log-init"))
+				r := pass.Report(uid.Word(), "useradd grows /var/log/lastlog to a size by uid %s, gigabytes of zeros in the layer; add --no-log-init", uid.Text)
+				if c.NameWord().Text != "" {
+					r.Fix("add --no-log-init", lint.Insert(c.NameWord().End, " --no-log-init"))
+				}
 			}
 		}
 	},
