@@ -24,6 +24,7 @@ func Test(t *testing.T, b build.Builder, lacks Lacks) {
 	t.Run("owners", s.owners)
 	t.Run("requests", s.requests)
 	t.Run("steps", s.steps)
+	t.Run("triggers", s.triggers)
 	t.Run("errors", s.errors)
 	t.Run("network", s.network)
 	t.Run("cache scope", s.cacheScope)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 )
@@ -39,6 +41,24 @@ func (s suite) steps(t *testing.T) {
 		if strings.Contains(step.Name, "RUN") && !step.Cached {
 			t.Errorf("the second time, %s was not cached", step.Name)
 		}
+	}
+}
+
+// triggers checks that the lines are right behind what a base image brings along.
+func (s suite) triggers(t *testing.T) {
+	img, err := mutate.Config(pull(t, s.base), v1.Config{
+		Env: []string{"PATH=/bin"}, OnBuild: []string{"RUN echo trigger > /t", "WORKDIR /w"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := Push(t, Registry(t)+"/base/triggers:1", img)
+	result := s.build(t, build.Request{
+		Dockerfile: fmt.Appendf(nil, "# comment\nFROM %s\nENV A=b\nRUN echo %s > /own\n", base.Ref, t.Name()),
+		Sources:    []build.Source{base},
+	})
+	if diff := cmp.Diff([]string{"2 FROM", "2 ONBUILD", "2 ONBUILD", "4 RUN"}, instructions(result.Steps)); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }
 
