@@ -57,7 +57,7 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !replayable(req) {
 		return t.try(req)
 	}
-	var resp *http.Response //nolint:bodyclose // the caller's
+	var resp *http.Response
 	err := t.retry(req.Context(), req.Method+" "+req.URL.Host+req.URL.Path, func(attempt int) (err error) {
 		out := req
 		if attempt > 0 && req.GetBody != nil {
@@ -66,7 +66,7 @@ func (t *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 				return err
 			}
 		}
-		resp, err = t.try(out)
+		resp, err = t.try(out) //nolint:bodyclose // the caller does
 		return err
 	})
 	return resp, err
