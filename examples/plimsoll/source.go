@@ -15,11 +15,11 @@ import (
 
 // source is the definition that a subcommand works on.
 type source struct {
-	repo, ref  string
-	load       definition.LoadOptions
-	platforms  []string
-	args       map[string]string
-	target     string
+	repo, ref string
+	load      definition.LoadOptions
+	platforms []string
+	args      map[string]string
+	target    string
 	plainHTTP []string
 }
 

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -115,7 +116,7 @@ func annotations(out *Delivered, platform string) map[string]string {
 	all := originOf(out)
 	for _, decision := range out.Plan.Decisions {
 		in := decision.Input
-		if in.Role == catalog.RoleBase && in.Runtime && in.Platform == platform {
+		if in.Role == catalog.RoleBase && in.Runtime && cmp.Or(in.BuiltFor, in.Platform) == platform {
 			all["org.opencontainers.image.base.name"] = decision.Effective
 			all["org.opencontainers.image.base.digest"] = decision.Digest
 			all[AnnotationRequestedName] = in.Ref
