@@ -102,12 +102,12 @@ func (b *Baseline) Accept(file *definition.File, findings []finding.Finding) {
 		if f.Suppressed != nil && f.Suppressed.Kind != "baseline" {
 			continue
 		}
-		print := fingerprint(file, f)
-		i, ok := index[print]
+		id := fingerprint(file, f)
+		i, ok := index[id]
 		if !ok {
 			i = len(b.Known)
-			index[print] = i
-			b.Known = append(b.Known, Known{Rule: f.Rule, File: file.Name, Message: f.Message, Fingerprint: print})
+			index[id] = i
+			b.Known = append(b.Known, Known{Rule: f.Rule, File: file.Name, Message: f.Message, Fingerprint: id})
 		}
 		b.Known[i].Count++
 	}
@@ -119,8 +119,8 @@ func (b *Baseline) Shrink(file *definition.File, findings []finding.Finding) (fi
 	now := map[string]int{}
 	for _, f := range findings {
 		if f.Suppressed != nil && f.Suppressed.Kind == "baseline" {
-			print := fingerprint(file, f)
-			now[print]++
+			id := fingerprint(file, f)
+			now[id]++
 		}
 	}
 	var kept []Known
@@ -153,8 +153,8 @@ func (b *Baseline) mark(file *definition.File, findings []finding.Finding) {
 		if f.Suppressed != nil {
 			continue
 		}
-		if print := fingerprint(file, f); left[print] > 0 {
-			left[print]--
+		if id := fingerprint(file, f); left[id] > 0 {
+			left[id]--
 			findings[i].Suppressed = &finding.Suppression{Kind: "baseline", Reason: "known before"}
 		}
 	}

@@ -94,8 +94,7 @@ func TestCorpus(t *testing.T) {
 	for name, src := range corpus(t) {
 		file, err := definition.Parse("Dockerfile", src)
 		if err != nil {
-			var syntax *definition.SyntaxError
-			if !errors.As(err, &syntax) {
+			if _, ok := errors.AsType[*definition.SyntaxError](err); !ok {
 				t.Errorf("%s: %v", name, err)
 			}
 			refused++

@@ -11,7 +11,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
-// ErrFixUnstable: fixes kept bringing up new findings with fixes.
+// ErrFixUnstable says that fixes kept bringing up new findings with fixes.
 var ErrFixUnstable = errors.New("fixes do not come to an end")
 
 // maxRounds bounds how often [Fix] judges a file again; the deepest chain of fixes in Plimsoll's rules takes three.

@@ -75,7 +75,7 @@ const (
 	MaxCommands     = 10_000
 )
 
-// ErrTooLarge: the file has more instructions or commands than [Run] judges.
+// ErrTooLarge says that the file has more instructions or commands than [Run] judges.
 var ErrTooLarge = errors.New("file is too large to be judged")
 
 // Run judges the file by all rules that the configuration does not disable. The findings are sorted ([finding.Sort]);

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
@@ -122,15 +123,7 @@ func (p *Pass) countCommands() int {
 }
 
 func isOneOf(name string, names []string) bool {
-	if len(names) == 0 {
-		return true
-	}
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
+	return len(names) == 0 || slices.Contains(names, name)
 }
 
 // Report is one finding on its way. The driver adds rule, severity and address.

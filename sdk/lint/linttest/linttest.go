@@ -61,6 +61,7 @@ type suite struct {
 }
 
 func (s suite) run(t *testing.T, dir string) {
+	t.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +89,7 @@ func (s suite) run(t *testing.T, dir string) {
 
 // archive runs one archive and returns how many findings the rule had.
 func (s suite) archive(t *testing.T, name string) int {
+	t.Helper()
 	a, err := txtar.ParseFile(name)
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -172,7 +173,7 @@ func substituted(c *lint.Command) []*lint.Command {
 	}
 	words := c.Call.Args
 	for _, r := range c.Stmt.Redirs {
-		words = append(words[:len(words):len(words)], r.Word)
+		words = append(slices.Clip(words), r.Word)
 	}
 	var inside []*lint.Command
 	for _, w := range words {

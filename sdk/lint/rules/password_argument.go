@@ -12,7 +12,7 @@ var passwordArgument = lint.Rule{
 	Group: lint.Secrets, Severity: finding.Warning, Suppressible: true,
 	Run: func(pass *lint.Pass) {
 		for c := range pass.Commands() {
-			if a, ok := passwordOf(c); ok && !(strings.Contains(a.Text, "$") && hasSecretMount(c.Script.Instruction)) {
+			if a, ok := passwordOf(c); ok && (!strings.Contains(a.Text, "$") || !hasSecretMount(c.Script.Instruction)) {
 				pass.Report(a.Word(), "%s gets a password or token that stays in the image's history; use RUN --mount=type=secret", c.Name)
 			}
 		}

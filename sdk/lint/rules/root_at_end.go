@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
@@ -30,8 +31,8 @@ var rootAtEnd = lint.Rule{
 // lastUser returns the USER in force at the end of a stage, nil when neither it nor those it starts from have one.
 func lastUser(pass *lint.Pass, stage *definition.Stage) *definition.Instruction {
 	for s := stage; s != nil; s = pass.Parent(s) {
-		for i := len(s.Instructions) - 1; i >= 0; i-- {
-			if in := s.Instructions[i]; in.Name == "user" && len(in.Args) > 0 {
+		for _, in := range slices.Backward(s.Instructions) {
+			if in.Name == "user" && len(in.Args) > 0 {
 				return in
 			}
 		}

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
@@ -95,7 +97,7 @@ func expandedWords(in *definition.Instruction) []definition.Word {
 	case "add", "copy", "env", "label", "expose", "user", "volume", "workdir", "stopsignal":
 		words := in.Args
 		for _, f := range in.Flags {
-			words = append(words[:len(words):len(words)], f.Value)
+			words = append(slices.Clip(words), f.Value)
 		}
 		return words
 	case "arg":

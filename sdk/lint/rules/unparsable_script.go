@@ -19,8 +19,7 @@ var unparsableScript = lint.Rule{
 				continue
 			}
 			why := s.Err.Error()
-			var syntaxError syntax.ParseError
-			if errors.As(s.Err, &syntaxError) {
+			if syntaxError, ok := errors.AsType[syntax.ParseError](s.Err); ok {
 				why = strings.TrimSuffix(syntaxError.Text, ".")
 			}
 			pass.Report(s.Instruction.Keyword, "%s can't read this script, so nothing in it was judged: %s", s.ShellName(), why)
