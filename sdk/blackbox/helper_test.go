@@ -102,6 +102,7 @@ func serviceRuntime() *fake.Runtime {
 
 // others finds the images that features name beside the one under test.
 func others(t testing.TB) func(context.Context, string, string) (v1.Image, error) {
+	t.Helper()
 	service, none := serviceImage(t), testimage.New(t, v1.Config{}, []string{"etc/"})
 	return func(_ context.Context, reference, _ string) (v1.Image, error) {
 		switch reference {

@@ -84,7 +84,7 @@ func (s *Scenario) send(ctx context.Context, i *instance, r request) (*response,
 	if err != nil {
 		return nil, fmt.Errorf("%s on port %d: expected an answer: %w", r.line, r.port, unwrapURL(err))
 	}
-	defer res.Body.Close() // everything that counts was read
+	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
 	if err != nil {
 		return nil, fmt.Errorf("%s on port %d: reading the body: %w", r.line, r.port, err)

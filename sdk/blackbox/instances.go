@@ -65,7 +65,7 @@ func (s *Scenario) start(ctx context.Context, name, reference string, env []stri
 	if s.planned.alone {
 		i.Instance, err = s.startAlone(ctx, spec)
 		if err == nil {
-			i.release = i.Instance.Close
+			i.release = i.Close
 		}
 	} else {
 		i.Instance, i.release, err = s.run.pool.acquire(ctx, keyOf(image, spec), spec)

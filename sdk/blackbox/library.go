@@ -5,20 +5,33 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 // library is the steps that a suite understands.
 type library struct{ patterns []pattern }
 
-// newLibrary compiles the built-in steps and those of the options.
+// builtIn compiles the built-in steps once: all suites of a process have the same.
+var builtIn = sync.OnceValues(func() ([]pattern, error) { return compileAll(Steps()) })
+
+// newLibrary returns the built-in steps and those of the options.
 func newLibrary(own []Step) (*library, error) {
+	first, err := builtIn()
+	if err != nil {
+		return nil, err
+	}
+	second, err := compileAll(own)
+	return &library{patterns: slices.Concat(first, second)}, err
+}
+
+func compileAll(steps []Step) ([]pattern, error) {
 	registry, err := parameterTypes()
 	if err != nil {
 		return nil, err
 	}
-	l := &library{}
-	for _, step := range slices.Concat(Steps(), own) {
+	var all []pattern
+	for _, step := range steps {
 		if step.Func == nil || step.Expression == "" {
 			return nil, fmt.Errorf("step %q: Expression and Func are required", step.Expression)
 		}
@@ -26,9 +39,9 @@ func newLibrary(own []Step) (*library, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.patterns = append(l.patterns, patterns...)
+		all = append(all, patterns...)
 	}
-	return l, nil
+	return all, nil
 }
 
 // call is a step of a feature with the step of the library that it is.

@@ -7,7 +7,7 @@ import (
 )
 
 // Mismatch is the error of a step that found something else than it expects.
-type Mismatch struct {
+type Mismatch struct { //nolint:errname // a finding, as far as a test is concerned
 	What     string // what was looked at: `the mode of "/etc/passwd"`
 	Expected string
 	Found    string

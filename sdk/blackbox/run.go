@@ -13,7 +13,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
-func (s *Suite) run(ctx context.Context, t *testing.T) (*Verdict, error) {
+func (s *Suite) run(ctx context.Context, t *testing.T) (*Verdict, error) { //nolint:thelper // t is what scenarios are subtests of
 	options := s.Options.orDefault()
 	v := &Verdict{Reference: s.Reference, Tool: options.Tool, Version: options.Version, Started: options.Now()}
 	defer func() { v.Duration = options.Now().Sub(v.Started) }()
@@ -57,7 +57,7 @@ func (s *Suite) run(ctx context.Context, t *testing.T) (*Verdict, error) {
 }
 
 // platform runs the plan on one platform's image. The error is of instances that could not be removed.
-func (s *Suite) platform(ctx context.Context, t *testing.T, image *Image, p *plan, options Options, several bool) (PlatformResult, error) {
+func (s *Suite) platform(ctx context.Context, t *testing.T, image *Image, p *plan, options Options, several bool) (PlatformResult, error) { //nolint:thelper // as above
 	result := PlatformResult{Platform: image.Platform, Digest: image.Digest}
 	if err := canRun(ctx, s.Runtime, image.Platform); err != nil {
 		result.Untested = err.Error()
@@ -104,7 +104,7 @@ type run struct {
 // anyStep matches every step: which one it is was looked up when the plan was made.
 var anyStep = regexp.MustCompile(`(?s)^.*$`)
 
-func (r *run) godog(ctx context.Context, t *testing.T) {
+func (r *run) godog(ctx context.Context, t *testing.T) { //nolint:thelper // as above
 	if len(r.plan.order) == 0 {
 		return
 	}
@@ -126,7 +126,7 @@ func (r *run) godog(ctx context.Context, t *testing.T) {
 }
 
 // godog returns the suite that runs the plan. Strict is always on.
-func (p *plan) godog(ctx context.Context, t *testing.T) godog.TestSuite {
+func (p *plan) godog(ctx context.Context, t *testing.T) godog.TestSuite { //nolint:thelper // as above
 	return godog.TestSuite{Name: "plimsoll", Options: &godog.Options{
 		Strict: true, NoColors: true, Format: "progress", Output: io.Discard, DefaultContext: ctx, TestingT: t,
 		FS: p.features.runnable, Paths: p.features.paths, Tags: p.tags,

@@ -235,20 +235,34 @@ func TestACancelledRunLeavesNothing(t *testing.T) {
 
 func TestBadInstances(t *testing.T) {
 	tests := []struct{ name, steps, want string }{
-		{"never ready", "Given the arguments \"sleep\"\nWhen an instance is started\nThen within 100 milliseconds \"GET /\" on port 8080 answers 200",
-			"still so after 100ms: GET / on port 8080: expected an answer: dial tcp: connect: connection refused"},
-		{"ends at once", "Given the arguments \"exit 3\"\nWhen an instance is started\nThen the instance keeps running for 5 seconds",
-			"the instance: expected to keep running for 5s, found ended with exit code 3"},
-		{"ignores SIGTERM", "Given the arguments \"stubborn\"\nWhen an instance is started\nThen within 10 seconds the log contains \"ready\"\nAnd the instance stops within 100 milliseconds on SIGTERM",
-			"the instance: expected to end within 100ms of SIGTERM, found still running"},
-		{"floods its log", "Given the arguments \"flood\"\nWhen an instance is started\nThen within 10 seconds the log contains \"the end\"",
-			"still so after 10s: the log is longer than the sandbox keeps"},
-		{"has no such command", "When the command \"/bin/gone --now\" is run\nThen the exit code is 0",
-			"/bin/gone --now: expected exit code 0, found exit code 127"},
-		{"answers something else", "When an instance is started\nAnd within 10 seconds port 8080 accepts connections\nThen \"GET /gone\" on port 8080 answers 200",
-			"the status of GET /gone: expected 200, found 404 Not Found: \"404 page not found\\n\""},
-		{"is sent nonsense", "When an instance is started\nThen \"health\" on port 8080 answers 200",
-			"\"health\" is no request: write a method and a path, such as \"GET /health\""},
+		{
+			"never ready", "Given the arguments \"sleep\"\nWhen an instance is started\nThen within 100 milliseconds \"GET /\" on port 8080 answers 200",
+			"still so after 100ms: GET / on port 8080: expected an answer: dial tcp: connect: connection refused",
+		},
+		{
+			"ends at once", "Given the arguments \"exit 3\"\nWhen an instance is started\nThen the instance keeps running for 5 seconds",
+			"the instance: expected to keep running for 5s, found ended with exit code 3",
+		},
+		{
+			"ignores SIGTERM", "Given the arguments \"stubborn\"\nWhen an instance is started\nThen within 10 seconds the log contains \"ready\"\nAnd the instance stops within 100 milliseconds on SIGTERM",
+			"the instance: expected to end within 100ms of SIGTERM, found still running",
+		},
+		{
+			"floods its log", "Given the arguments \"flood\"\nWhen an instance is started\nThen within 10 seconds the log contains \"the end\"",
+			"still so after 10s: the log is longer than the sandbox keeps",
+		},
+		{
+			"has no such command", "When the command \"/bin/gone --now\" is run\nThen the exit code is 0",
+			"/bin/gone --now: expected exit code 0, found exit code 127",
+		},
+		{
+			"answers something else", "When an instance is started\nAnd within 10 seconds port 8080 accepts connections\nThen \"GET /gone\" on port 8080 answers 200",
+			"the status of GET /gone: expected 200, found 404 Not Found: \"404 page not found\\n\"",
+		},
+		{
+			"is sent nonsense", "When an instance is started\nThen \"health\" on port 8080 answers 200",
+			"\"health\" is no request: write a method and a path, such as \"GET /health\"",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -368,8 +382,15 @@ func TestTagsSelect(t *testing.T) {
 		tags string
 		want string
 	}{
-		{"", "none a b ab"}, {"@a", "a ab"}, {"not @a", "none b"}, {"@a and @b", "ab"}, {"@a or @b", "a b ab"},
-		{"@a and not @b", "a"}, {"not (@a or @b)", "none"}, {"(@a or @b) and not (@a and @b)", "a b"}, {"@f", "none a b ab"},
+		{"", "none a b ab"},
+		{"@a", "a ab"},
+		{"not @a", "none b"},
+		{"@a and @b", "ab"},
+		{"@a or @b", "a b ab"},
+		{"@a and not @b", "a"},
+		{"not (@a or @b)", "none"},
+		{"(@a or @b) and not (@a and @b)", "a b"},
+		{"@f", "none a b ab"},
 	}
 	for _, tt := range tests {
 		s := suite(t, feature)

@@ -13,6 +13,7 @@ import (
 // sandboxes are the real ones, where this machine has them.
 var sandboxes = map[string]func(t *testing.T) sandbox.Runtime{
 	"docker": func(t *testing.T) sandbox.Runtime {
+		t.Helper()
 		testenv.NeedsDocker(t)
 		rt, err := docker.New(t.Context(), docker.Options{})
 		if err != nil {
@@ -26,6 +27,7 @@ var sandboxes = map[string]func(t *testing.T) sandbox.Runtime{
 		return rt
 	},
 	"embedded": func(t *testing.T) sandbox.Runtime {
+		t.Helper()
 		testenv.NeedsRoot(t)
 		rt, err := native.New(t.Context(), native.Options{Dir: t.TempDir()})
 		if err != nil {

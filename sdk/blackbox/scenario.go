@@ -71,8 +71,7 @@ func (s *Scenario) step(ctx context.Context) error {
 	if err != nil {
 		s.failed = true
 		result.Error = err.Error()
-		var mismatch *Mismatch
-		if errors.As(err, &mismatch) {
+		if mismatch, ok := errors.AsType[*Mismatch](err); ok {
 			result.Expected, result.Found = mismatch.Expected, mismatch.Found
 		}
 		s.attachLogs(ctx)

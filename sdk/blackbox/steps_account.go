@@ -33,18 +33,18 @@ func accountNames(all []account, want func(account) bool) []string {
 }
 
 func accountSteps() []Step {
-	any := func(account) bool { return true }
+	everyone := func(account) bool { return true }
 	return []Step{
 		accountStep("the user {string} exists", "Passes when /etc/passwd of the image has the user.",
 			`Then the user "nobody" exists`,
 			func(known accounts, a Args) error {
-				all := accountNames(known.passwd, any)
+				all := accountNames(known.passwd, everyone)
 				return expect(slices.Contains(all, a.String(0)), "the users of the image", a.String(0), list(all))
 			}),
 		accountStep("the user {string} does not exist", "Passes when /etc/passwd of the image does not have the user.",
 			`Then the user "vagrant" does not exist`,
 			func(known accounts, a Args) error {
-				all := accountNames(known.passwd, any)
+				all := accountNames(known.passwd, everyone)
 				return expect(!slices.Contains(all, a.String(0)), "the users of the image", "no "+a.String(0), list(all))
 			}),
 		accountStep("the user {string} has the number {int}", "Compares the number of a user in /etc/passwd of the image.",
@@ -98,13 +98,13 @@ func accountSteps() []Step {
 		accountStep("the group {string} exists", "Passes when /etc/group of the image has the group.",
 			`Then the group "shadow" exists`,
 			func(known accounts, a Args) error {
-				all := accountNames(known.groups, any)
+				all := accountNames(known.groups, everyone)
 				return expect(slices.Contains(all, a.String(0)), "the groups of the image", a.String(0), list(all))
 			}),
 		accountStep("the group {string} does not exist", "Passes when /etc/group of the image does not have the group.",
 			`Then the group "docker" does not exist`,
 			func(known accounts, a Args) error {
-				all := accountNames(known.groups, any)
+				all := accountNames(known.groups, everyone)
 				return expect(!slices.Contains(all, a.String(0)), "the groups of the image", "no "+a.String(0), list(all))
 			}),
 		accountStep("the group {string} has the number {int}", "Compares the number of a group in /etc/group of the image.",

@@ -35,7 +35,7 @@ func named(noun, plural, example, value string, entries func(s *Scenario) map[st
 			}),
 		step("the image has the "+noun+" {string}", "Passes when the image has "+article(noun)+" of that name that is not empty.",
 			fmt.Sprintf("the image has the %s %q", noun, example),
-			func(v string, has bool, all []string, a Args) error {
+			func(v string, _ bool, all []string, a Args) error {
 				return expect(v != "", "the "+plural+" of the image", a.String(0)+" with a value", list(all))
 			}),
 		step("the image does not have the "+noun+" {string}", "Passes when the image has no "+noun+" of that name.",

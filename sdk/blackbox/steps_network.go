@@ -54,8 +54,8 @@ func converse(ctx context.Context, i *instance, network string, port int, send, 
 	if err != nil {
 		return fmt.Errorf("port %d: expected a connection: %w", port, err)
 	}
-	defer conn.Close() // nothing more is expected of it
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	if _, err := io.WriteString(conn, send); send != "" && err != nil {
 		return fmt.Errorf("port %d: sending: %w", port, err)

@@ -68,7 +68,7 @@ func (f *FS) stream(ctx context.Context, layer int, entries map[int]Entry, yield
 	if err != nil {
 		return false, err
 	}
-	defer rc.Close() // what counts is what was read; a reader's close can't add to it
+	defer rc.Close()
 	var read int64
 	tr := tar.NewReader(&limited{ctx: ctx, r: rc, n: &read, max: f.limits.Bytes})
 	for index, left := 0, len(entries); left > 0; index++ {

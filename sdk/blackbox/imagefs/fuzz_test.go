@@ -2,7 +2,6 @@ package imagefs_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"path"
 	"testing"
@@ -17,7 +16,7 @@ func FuzzNew(f *testing.F) {
 	f.Add(testimage.Layer(f, "../../x=1", "s->../.."), testimage.Layer(f, "s/../y=1", "x=>../../z"))
 	f.Fuzz(func(t *testing.T, lower, upper []byte) {
 		img := of(func() io.Reader { return bytes.NewReader(lower) }, func() io.Reader { return bytes.NewReader(upper) })
-		files, err := imagefs.New(context.Background(), img, imagefs.Limits{Bytes: 1 << 20, Entries: 1000, File: 1 << 16})
+		files, err := imagefs.New(t.Context(), img, imagefs.Limits{Bytes: 1 << 20, Entries: 1000, File: 1 << 16})
 		if err != nil {
 			return
 		}

@@ -37,7 +37,7 @@ func (r *reading) add(ctx context.Context, layer v1.Layer, number int) error {
 	if err != nil {
 		return err
 	}
-	defer rc.Close() // what counts is what was read; a reader's close can't add to it
+	defer rc.Close()
 	tr := tar.NewReader(&limited{ctx: ctx, r: rc, n: &r.bytes, max: r.fs.limits.Bytes})
 	for index := 0; ; index++ {
 		h, err := tr.Next()

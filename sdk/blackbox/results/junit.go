@@ -93,7 +93,10 @@ func featureSuite(v *blackbox.Verdict, p blackbox.PlatformResult, scenarios []bl
 		Name: fmt.Sprintf("%s (%s)", text(scenarios[0].Feature), p.Platform), File: scenarios[0].Place.File, Tests: len(scenarios),
 		Timestamp: v.Started.UTC().Format("2006-01-02T15:04:05"),
 		Properties: []junitProperty{
-			{"image", text(v.Reference)}, {"digest", p.Digest.String()}, {"platform", p.Platform}, {"sandbox", v.Runtime},
+			{"image", text(v.Reference)},
+			{"digest", p.Digest.String()},
+			{"platform", p.Platform},
+			{"sandbox", v.Runtime},
 			{"tool", strings.TrimSpace(v.Tool + " " + v.Version)},
 		},
 	}

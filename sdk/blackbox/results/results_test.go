@@ -77,8 +77,10 @@ func verdict() *blackbox.Verdict {
 		}},
 		Platforms: []blackbox.PlatformResult{
 			{Platform: "linux/amd64", Digest: digest("b"), Scenarios: []blackbox.ScenarioResult{
-				{ID: "1", Feature: "The payment service", Name: "It answers", Place: place(2), Status: blackbox.Failed, Started: at, Duration: 10320 * time.Millisecond,
-					Loosened: []string{"writable root filesystem"}, Steps: []blackbox.StepResult{start, answers, log}},
+				{
+					ID: "1", Feature: "The payment service", Name: "It answers", Place: place(2), Status: blackbox.Failed, Started: at, Duration: 10320 * time.Millisecond,
+					Loosened: []string{"writable root filesystem"}, Steps: []blackbox.StepResult{start, answers, log},
+				},
 				{ID: "2", Feature: "The payment service", Name: "It has /etc/passwd", Tags: []string{"@slow"}, Place: place(14), Status: blackbox.Passed, Started: at, Duration: time.Millisecond, Steps: exists("/etc/passwd", blackbox.Passed)},
 				{ID: "3", Feature: "The payment service", Name: "It has /etc/<x>", Tags: []string{"@slow"}, Place: place(15), Status: blackbox.Passed, Started: at, Duration: time.Millisecond, Steps: exists("/etc/<x>", blackbox.Passed)},
 			}},

@@ -118,7 +118,7 @@ func serve(ctx context.Context, p Process) int {
 			fmt.Fprintln(p.Stderr, err)
 			return 1
 		}
-		go handle(l)
+		go handle(l) //nolint:errcheck // the listener was closed
 		defer l.Close()
 	}
 	for port, handle := range map[int]func(net.PacketConn){5353: servePong, 5354: serveDNS} {

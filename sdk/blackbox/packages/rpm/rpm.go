@@ -29,7 +29,7 @@ import (
 
 const helper = "plimsoll-rpmdb"
 
-func init() { reexec.Hook(helper, list) }
+func init() { reexec.Hook(helper, list) } //nolint:gochecknoinits // the exception: this program run again
 
 // Database is the rpm database of an image. The zero value is ready and safe for concurrent use.
 type Database struct{}
@@ -100,7 +100,7 @@ func list() {
 	fail := func(err error) {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			os.Exit(1) //nolint:forbidigo // this is the main function of a process
 		}
 	}
 	db, err := rpmdb.Open(os.Args[1])

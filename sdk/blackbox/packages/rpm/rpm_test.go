@@ -1,12 +1,11 @@
 package rpm_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -19,7 +18,7 @@ import (
 // module is where go-rpmdb keeps databases of real systems.
 func module(t *testing.T) string {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/knqyf263/go-rpmdb").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/knqyf263/go-rpmdb").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,16 +13,20 @@ import (
 )
 
 func main() {
-	os.Exit(service.Main(context.Background(), service.Process{
+	ctx := context.Background()
+	var listen net.ListenConfig
+	os.Exit(service.Main(ctx, service.Process{
 		Args: os.Args, Getenv: os.Getenv, User: strconv.Itoa(os.Getuid()),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Listen: func(port int) (net.Listener, error) { return net.Listen("tcp4", ":"+strconv.Itoa(port)) },
+		Listen: func(port int) (net.Listener, error) {
+			return listen.Listen(ctx, "tcp4", ":"+strconv.Itoa(port))
+		},
 		ListenPacket: func(port int) (net.PacketConn, error) {
-			return net.ListenPacket("udp4", ":"+strconv.Itoa(port))
+			return listen.ListenPacket(ctx, "udp4", ":"+strconv.Itoa(port))
 		},
 		Signals: signals,
 		WriteFile: func(path string, data []byte) error {
-			return os.WriteFile(path, data, 0o644) //nolint:gosec // a test's
+			return os.WriteFile(path, data, 0o644)
 		},
 	}))
 }
