@@ -94,7 +94,7 @@ func absent(kind string, is func(fs.FileMode) bool) func(context.Context, *Scena
 	return func(ctx context.Context, s *Scenario, a Args) error {
 		e, err := s.entry(ctx, a.String(0))
 		if _, ok := errors.AsType[*Mismatch](err); ok {
-			return nil //nolint:nilerr // that nothing is there is what the step expects
+			return nil // that nothing is there is what the step expects
 		}
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func fileSteps() []Step {
 			Func: func(ctx context.Context, s *Scenario, a Args) error {
 				e, err := s.lstat(ctx, a.String(0))
 				if _, ok := errors.AsType[*Mismatch](err); ok {
-					return nil //nolint:nilerr // that nothing is there is what the step expects
+					return nil // that nothing is there is what the step expects
 				}
 				if err != nil {
 					return err
