@@ -30,7 +30,7 @@ func Example() { //nolint:testableexamples // it needs a registry and Docker
 		if err != nil {
 			return err
 		}
-		defer instance.Close(context.WithoutCancel(ctx)) //nolint:errcheck // Runtime.Close tries again and says it
+		defer instance.Close(context.WithoutCancel(ctx)) // Runtime.Close tries again and says it
 
 		inside := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return instance.Dial(ctx, network, 8080)

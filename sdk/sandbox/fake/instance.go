@@ -182,7 +182,7 @@ func (i *Instance) Exec(ctx context.Context, cmd sandbox.Command) (sandbox.Outpu
 	out := newOutput(i.spec.Limits.Output)
 	program, ok := i.runtime.Commands[cmd.Args[0]]
 	if !ok {
-		fmt.Fprintf(stream{out, &out.stderr}, "%s: no such file or directory\n", cmd.Args[0])
+		_, _ = fmt.Fprintf(stream{out, &out.stderr}, "%s: no such file or directory\n", cmd.Args[0])
 		return sandbox.Output{Exit: sandbox.Exit{Code: 127}, Logs: out.logs()}, nil
 	}
 	p := &Process{

@@ -24,19 +24,19 @@ import (
 // several users there.
 const helperName = "plimsoll-unpack"
 
-func init() { reexec.Hook(helperName, helperMain) }
+func init() { reexec.Hook(helperName, helperMain) } //nolint:gochecknoinits // the exception: this program run again
 
 func helperMain() {
 	if err := help(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is the main function of a process
 	}
 }
 
 func help(args []string) error {
 	switch {
 	case len(args) == 2 && args[0] == "remove":
-		return os.RemoveAll(args[1])
+		return os.RemoveAll(args[1]) //nolint:gosec // the arguments are the parent's
 	case len(args) == 4 && args[0] == "apply":
 		var left budget
 		var err1, err2 error
@@ -71,8 +71,8 @@ func applyLayer(dir string, layer io.Reader, left budget) error {
 	if n, err := io.Copy(io.Discard, io.LimitReader(layer, maxPadding)); err != nil || n == maxPadding {
 		return errors.Join(err, errors.New("the layer goes on after its end"))
 	}
-	fmt.Println(left.bytes, left.entries)
-	return nil
+	_, err := fmt.Fprintln(os.Stdout, left.bytes, left.entries)
+	return err
 }
 
 const maxPadding = 1 << 20

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -205,7 +206,7 @@ func (i *Instance) Exec(ctx context.Context, cmd sandbox.Command) (sandbox.Outpu
 	}
 	p := i.process
 	p.Args = cmd.Args
-	p.Env = append(p.Env[:len(p.Env):len(p.Env)], cmd.Env...)
+	p.Env = append(slices.Clip(p.Env), cmd.Env...)
 	if cmd.Dir != "" {
 		p.Dir = cmd.Dir
 	}

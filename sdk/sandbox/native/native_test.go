@@ -25,7 +25,7 @@ func newRuntime(t testing.TB) *native.Runtime {
 }
 
 func TestConformance(t *testing.T) {
-	sandboxtest.Run(t, sandboxtest.Options{New: func(t *testing.T) sandbox.Runtime { return newRuntime(t) }})
+	sandboxtest.Run(t, sandboxtest.Options{New: func(t *testing.T) sandbox.Runtime { t.Helper(); return newRuntime(t) }})
 }
 
 func TestAsOrdinaryUser(t *testing.T) { sandboxtest.AsOrdinaryUser(t, true) }

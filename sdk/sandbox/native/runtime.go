@@ -26,8 +26,10 @@ type Runtime struct {
 	filter     func() ([]byte, error) // for no capabilities, which is the usual case
 }
 
-var _ sandbox.Runtime = (*Runtime)(nil)
-var _ sandbox.PlatformRuntime = (*Runtime)(nil)
+var (
+	_ sandbox.Runtime         = (*Runtime)(nil)
+	_ sandbox.PlatformRuntime = (*Runtime)(nil)
+)
 
 // New starts the embedded sandbox. The caller closes it. An error that wraps [sandbox.ErrUnsupported] says why this user
 // cannot run instances on this machine, and what would change that.

@@ -133,8 +133,10 @@ func files(spec *sandbox.Spec, hostname string) ([]container.File, error) {
 		{Path: "/etc/resolv.conf", Mode: 0o644, Data: []byte("# there is no name server in this network\n")},
 	}
 	if spec.Network == "" { // otherwise it is the network's
-		list = append(list, container.File{Path: "/etc/hosts", Mode: 0o644,
-			Data: []byte("127.0.0.1\tlocalhost " + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n")})
+		list = append(list, container.File{
+			Path: "/etc/hosts", Mode: 0o644,
+			Data: []byte("127.0.0.1\tlocalhost " + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n"),
+		})
 	}
 	size := 0
 	for name, data := range spec.Files {

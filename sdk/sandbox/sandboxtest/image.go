@@ -28,8 +28,8 @@ type File struct {
 func Image(tb testing.TB, config v1.Config, layers ...[]File) v1.Image {
 	tb.Helper()
 	program := File{Header: tar.Header{Name: "probe", Mode: 0o755}, Content: string(Probe(tb))}
-	img := v1.Image(empty.Image)
 	var err error
+	img := empty.Image
 	for _, files := range append([][]File{{program}}, layers...) {
 		if img, err = mutate.AppendLayers(img, Layer(tb, files...)); err != nil {
 			tb.Fatal(err)

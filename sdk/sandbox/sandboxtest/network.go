@@ -20,7 +20,7 @@ func contextWithTimeout(t *testing.T, d time.Duration) (context.Context, context
 func (s *suite) dial(t *testing.T) {
 	img := Image(t, v1.Config{})
 	i := s.start(t, sandbox.Spec{Image: img, Args: []string{"serve", "8080"}})
-	if got := ask(t, i, 8080, "/"); !strings.HasSuffix(got, "hello from the probe\n") {
+	if got := ask(t, i, "/"); !strings.HasSuffix(got, "hello from the probe\n") {
 		t.Errorf("%q", got)
 	}
 	if conn, err := i.Dial(t.Context(), "tcp", 8081); err == nil {

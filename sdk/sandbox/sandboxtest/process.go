@@ -158,8 +158,8 @@ func (s *suite) signal(t *testing.T) {
 func (s *suite) restart(t *testing.T) {
 	img := Image(t, v1.Config{})
 	i := s.start(t, sandbox.Spec{Image: img, Args: []string{"serve", "8080"}, WritableRoot: true})
-	ask(t, i, 8080, "/write?/kept")
-	ask(t, i, 8080, "/write?/tmp/lost")
+	ask(t, i, "/write?/kept")
+	ask(t, i, "/write?/tmp/lost")
 	began := time.Now()
 	if err := as[sandbox.Restarter](t, i).Restart(t.Context(), 5*time.Second); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func (s *suite) restart(t *testing.T) {
 	if took := time.Since(began); took > 4*time.Second {
 		t.Errorf("it took %s, though the process ends on SIGTERM", took)
 	}
-	if got := ask(t, i, 8080, "/read?/kept"); !strings.HasSuffix(got, "written\n") {
+	if got := ask(t, i, "/read?/kept"); !strings.HasSuffix(got, "written\n") {
 		t.Errorf("the file in the root is gone: %q", got)
 	}
 	logs, err := i.Logs(t.Context())
@@ -197,14 +197,23 @@ func (s *suite) exec(t *testing.T) {
 		cmd  sandbox.Command
 		want sandbox.Output
 	}{
-		{"output", sandbox.Command{Args: []string{"/probe", "print", "one", "two"}},
-			sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("one\n"), Stderr: []byte("two\n")}}},
+		{
+			"output",
+			sandbox.Command{Args: []string{"/probe", "print", "one", "two"}},
+			sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("one\n"), Stderr: []byte("two\n")}},
+		},
 		{"exit code", sandbox.Command{Args: []string{"/probe", "exit", "5"}}, sandbox.Output{Exit: sandbox.Exit{Code: 5}}},
-		{"input", sandbox.Command{Args: []string{"/probe", "echo"}, Stdin: strings.NewReader("from stdin")},
-			sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("from stdin")}}},
+		{
+			"input",
+			sandbox.Command{Args: []string{"/probe", "echo"}, Stdin: strings.NewReader("from stdin")},
+			sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("from stdin")}},
+		},
 		{"directory", sandbox.Command{Args: []string{"/probe", "cwd"}, Dir: "/tmp"}, sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("/tmp\n")}}},
-		{"environment", sandbox.Command{Args: []string{"/probe", "getenv", "A", "B"}, Env: []string{"B=command"}},
-			sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("image\ncommand\n")}}},
+		{
+			"environment",
+			sandbox.Command{Args: []string{"/probe", "getenv", "A", "B"}, Env: []string{"B=command"}},
+			sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("image\ncommand\n")}},
+		},
 		{"in the same host name", sandbox.Command{Args: []string{"/probe", "hostname"}}, sandbox.Output{Logs: sandbox.Logs{Stdout: []byte("greeter\n")}}},
 	}
 	for _, test := range tests {

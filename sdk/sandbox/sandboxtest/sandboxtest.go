@@ -150,12 +150,12 @@ func eventually(t *testing.T, problem func() string) {
 	}
 }
 
-// ask sends a request of HTTP/1.0 to a port and returns the answer.
-func ask(t *testing.T, i sandbox.Instance, port int, path string) string {
+// ask sends a request of HTTP/1.0 to the probe's port and returns the answer.
+func ask(t *testing.T, i sandbox.Instance, path string) string {
 	t.Helper()
 	var answer string
 	eventually(t, func() string {
-		conn, err := i.Dial(t.Context(), "tcp", port)
+		conn, err := i.Dial(t.Context(), "tcp", 8080)
 		if err != nil {
 			return err.Error()
 		}
