@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -212,8 +213,8 @@ func (e *Executor) Exec(ctx context.Context, id string, process executor.Process
 func (e *Executor) prepare(ctx context.Context, id string, root executor.Mount, mounts []executor.Mount, meta *executor.Meta) (spec *container.Spec, release func(), err error) {
 	var undo []func()
 	release = func() {
-		for i := len(undo) - 1; i >= 0; i-- {
-			undo[i]()
+		for _, f := range slices.Backward(undo) {
+			f()
 		}
 	}
 	if meta.Proxy != nil {

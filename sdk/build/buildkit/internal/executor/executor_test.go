@@ -136,8 +136,7 @@ func (b *bench) run(t *testing.T, meta bk.Meta, mounts ...bk.Mount) result {
 	}
 	_, err := b.Run(t.Context(), "", bk.Mount{Src: bind(b.root), Dest: "/"}, mounts, bk.ProcessInfo{Meta: meta, Stdout: &out, Stderr: &errs}, nil)
 	r := result{Stdout: out.String(), Stderr: errs.String(), err: err}
-	var exit *gatewayapi.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*gatewayapi.ExitError](err); ok {
 		r.Code = exit.ExitCode
 	}
 	return r

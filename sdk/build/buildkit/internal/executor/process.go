@@ -48,7 +48,7 @@ func (e *Executor) process(spec *container.Spec, meta *executor.Meta) error {
 		if !ok {
 			return fmt.Errorf("ulimit %q is not known", u.Name)
 		}
-		p.Rlimits = append(p.Rlimits, container.Rlimit{Resource: number, Soft: uint64(u.Soft), Hard: uint64(u.Hard)})
+		p.Rlimits = append(p.Rlimits, container.Rlimit{Resource: number, Soft: uint64(u.Soft), Hard: uint64(u.Hard)}) //nolint:gosec // -1 is no limit, as the kernel has it
 	}
 	if spec.Privileged {
 		p.Capabilities, p.NewPrivileges = container.AllCapabilities(), true
@@ -147,12 +147,12 @@ func exitError(ctx context.Context, exit container.Exit, valid []int) error {
 	if slices.Contains(valid, exit.Code) && ctx.Err() == nil {
 		return nil
 	}
-	err := &gatewayapi.ExitError{ExitCode: uint32(exit.Code)}
+	err := &gatewayapi.ExitError{ExitCode: uint32(exit.Code)} //nolint:gosec // 0 to 255
 	if exit.OOM {
 		err.Err = syscall.ENOMEM
 	}
 	if ctx.Err() != nil {
-		err.Err = fmt.Errorf("%s: %w", err, context.Cause(ctx))
+		err.Err = fmt.Errorf("%s: %w", err.Error(), context.Cause(ctx)) // as text: an error can't wrap itself
 	}
 	return err
 }
