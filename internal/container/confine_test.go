@@ -29,10 +29,14 @@ func TestCapabilitySets(t *testing.T) {
 		set  uint64
 		want map[string]string
 	}{
-		{"root with a build's", 0, container.BuildCapabilities(),
-			map[string]string{"CapInh": none, "CapPrm": build, "CapEff": build, "CapBnd": build, "CapAmb": none}},
-		{"another user with a build's", 1000, container.BuildCapabilities(),
-			map[string]string{"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": build, "CapAmb": none}},
+		{
+			"root with a build's", 0, container.BuildCapabilities(),
+			map[string]string{"CapInh": none, "CapPrm": build, "CapEff": build, "CapBnd": build, "CapAmb": none},
+		},
+		{
+			"another user with a build's", 1000, container.BuildCapabilities(),
+			map[string]string{"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": build, "CapAmb": none},
+		},
 		{"root with none", 0, 0, map[string]string{"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": none, "CapAmb": none}},
 		{"another user with none", 1000, 0, map[string]string{"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": none, "CapAmb": none}},
 	}

@@ -51,7 +51,7 @@ type (
 	// Socket is a listening socket.
 	Socket = stage.Socket
 	// Failure is an error from one of the helper processes. It unwraps to its errno.
-	Failure = stage.Failure
+	Failure = stage.Failure //nolint:errname // it is data before it is an error
 )
 
 // ErrUnavailable is wrapped by errors that say why containers cannot be run on this machine by this user, and what would

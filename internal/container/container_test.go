@@ -164,13 +164,19 @@ func TestProcess(t *testing.T) {
 	}{
 		{"its output", nil, []string{"print", "one", "two"}, output{Stdout: "one\n", Stderr: "two\n"}},
 		{"its exit code", nil, []string{"exit", "9"}, output{Exit: container.Exit{Code: 9}}},
-		{"its environment is what the spec says", func(s *container.Spec) { s.Process.Env = []string{"A=1", "B=two words"} },
-			[]string{"env"}, output{Stdout: "A=1\nB=two words\n"}},
+		{
+			"its environment is what the spec says", func(s *container.Spec) { s.Process.Env = []string{"A=1", "B=two words"} },
+			[]string{"env"},
+			output{Stdout: "A=1\nB=two words\n"},
+		},
 		{"its directory", func(s *container.Spec) { s.Process.Dir = "/tmp" }, []string{"cwd"}, output{Stdout: "/tmp\n"}},
 		{"its host name", func(s *container.Spec) { s.Hostname = "greeter" }, []string{"hostname"}, output{Stdout: "greeter\n"}},
 		{"root by default", nil, []string{"id"}, output{Stdout: "0 0 []\n"}},
-		{"found in PATH", func(s *container.Spec) { s.Process.Args[0] = "probe"; s.Process.Env = []string{"PATH=/etc:/"} },
-			[]string{"id"}, output{Stdout: "0 0 []\n"}},
+		{
+			"found in PATH", func(s *container.Spec) { s.Process.Args[0] = "probe"; s.Process.Env = []string{"PATH=/etc:/"} },
+			[]string{"id"},
+			output{Stdout: "0 0 []\n"},
+		},
 		{"no files but its own", nil, []string{"files"}, output{Stdout: "0 /dev/null\n1 pipe\n2 pipe\n"}},
 		{"a resource limit", func(s *container.Spec) {
 			s.Process.Rlimits = []container.Rlimit{{Resource: syscall.RLIMIT_CORE, Soft: 77, Hard: 88}}
@@ -252,12 +258,16 @@ func TestBadSpecs(t *testing.T) {
 	}{
 		{"an image whose /dev is a link", b, func(*container.Spec) {}, "mount on /dev: the image has a symbolic link there; it must be a directory"},
 		{"no such root", &other, func(s *container.Spec) { s.Root = "/no/such" }, "mount /no/such: no such file or directory"},
-		{"no such source", &other, func(s *container.Spec) {
-			s.Mounts = []container.Mount{{Type: "bind", Source: "/no/such", Target: "/x"}}
+		{
+			"no such source", &other, func(s *container.Spec) {
+				s.Mounts = []container.Mount{{Type: "bind", Source: "/no/such", Target: "/x"}}
+			},
+			"open /no/such to mount it on /x: no such file or directory",
 		},
-			"open /no/such to mount it on /x: no such file or directory"},
-		{"unknown mount", &other, func(s *container.Spec) { s.Mounts = []container.Mount{{Type: "nfs", Target: "/x"}} },
-			"mount nfs on /x: this type of mount is not known; use bind or tmpfs"},
+		{
+			"unknown mount", &other, func(s *container.Spec) { s.Mounts = []container.Mount{{Type: "nfs", Target: "/x"}} },
+			"mount nfs on /x: this type of mount is not known; use bind or tmpfs",
+		},
 		{"no such directory", &other, func(s *container.Spec) { s.Process.Dir = "/no/such" }, "change to directory /no/such: no such file or directory"},
 		{"no arguments", &other, func(s *container.Spec) { s.Process.Args = nil }, "start test: the process has no arguments"},
 	}

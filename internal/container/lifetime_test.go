@@ -24,7 +24,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/sandboxtest"
 )
 
-func init() { reexec.Hook("plimsoll-test-victim", victim) }
+func init() { reexec.Hook("plimsoll-test-victim", victim) } //nolint:gochecknoinits // the exception: this program run again
 
 // victim starts a supervisor with containers, says so and waits to be killed. Its arguments are a root and a directory
 // for temporary files.
@@ -82,7 +82,7 @@ func descendants(pid int) []int {
 		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", all[n]))
 		for _, task := range tasks {
 			data, _ := os.ReadFile(task)
-			for _, field := range strings.Fields(string(data)) {
+			for field := range strings.FieldsSeq(string(data)) {
 				child, _ := strconv.Atoi(field)
 				all = append(all, child)
 			}
@@ -245,7 +245,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 	goleak.VerifyNone(t, ignore)
 	if got := openFiles(t); got > files {
-		out, _ := exec.Command("ls", "-l", "/proc/self/fd").CombinedOutput()
+		out, _ := exec.CommandContext(t.Context(), "ls", "-l", "/proc/self/fd").CombinedOutput()
 		t.Errorf("%d open files before, %d after; a child sees\n%s", files, got, out)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -132,7 +133,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func init() { reexec.Hook("plimsoll-test-forbidden", forbidden) }
+func init() { reexec.Hook("plimsoll-test-forbidden", forbidden) } //nolint:gochecknoinits // the exception: this program run again
 
 // forbidden is in a user namespace in which no further ones are allowed.
 func forbidden() {
@@ -141,10 +142,10 @@ func forbidden() {
 		_, err = container.NewSupervisor(context.Background(), container.Options{UserNamespace: true})
 	}
 	if err == nil || !errors.Is(err, container.ErrUnavailable) {
-		os.Stdout.WriteString("not ErrUnavailable: ")
+		fmt.Print("not ErrUnavailable: ")
 	}
 	if err != nil {
-		os.Stdout.WriteString(err.Error())
+		fmt.Print(err)
 	}
 }
 

@@ -102,7 +102,7 @@ func TestFilter(t *testing.T) {
 		{"crypto socket", 0, amd64, number("socket"), [6]uint64{unix.AF_ALG}, eperm},
 		{"a socket family with a high half", 0, amd64, number("socket"), [6]uint64{unix.AF_VSOCK | 1<<32}, eperm},
 		{"a system call of the future", 0, amd64, 9999, [6]uint64{}, enosys},
-		{"x32 read", 0, amd64, x32 | 0, [6]uint64{}, allow},
+		{"x32 read", 0, amd64, x32 | number("read"), [6]uint64{}, allow},
 		{"x32 mount", 0, amd64, x32 | number("mount"), [6]uint64{}, eperm},
 		{"i386 read", 0, x86, 3, [6]uint64{}, allow},
 		{"i386 mount", 0, x86, 21, [6]uint64{}, eperm},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -88,5 +89,5 @@ func WithHome(env []string, home string) []string {
 			return env
 		}
 	}
-	return append(env[:len(env):len(env)], "HOME="+home)
+	return append(slices.Clip(env), "HOME="+home)
 }

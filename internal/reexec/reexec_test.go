@@ -1,6 +1,7 @@
 package reexec_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,7 +10,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/reexec"
 )
 
-func init() {
+func init() { //nolint:gochecknoinits // what is tested
 	reexec.Hook("plimsoll-test-helper", func() { fmt.Println("helper got", os.Args[1:]) })
 	reexec.Hook("plimsoll-test-failing", func() { os.Exit(3) })
 }
@@ -25,7 +26,7 @@ func Example() {
 
 func TestExitCodeOfAHelperReachesTheCaller(t *testing.T) {
 	err := reexec.Command("plimsoll-test-failing").Run()
-	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 3 {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 3 {
 		t.Fatalf("got %v, want exit code 3", err)
 	}
 }

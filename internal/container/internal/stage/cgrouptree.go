@@ -32,7 +32,7 @@ func newGroupTree() *groupTree {
 		sweep(parent)
 		g, err := parent.child(name)
 		if err != nil {
-			for _, c := range strings.Split(parent.Controllers, ",") {
+			for c := range strings.SplitSeq(parent.Controllers, ",") {
 				problems[c] = failure("make a control group", err).Error()
 			}
 			continue

@@ -13,7 +13,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/reexec"
 )
 
-func init() {
+func init() { //nolint:gochecknoinits // the exception: this program run again
 	reexec.Hook(InitName, initMain)
 	reexec.Hook(EnterName, enterMain)
 	reexec.Hook(NestedName, nestedMain)

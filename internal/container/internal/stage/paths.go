@@ -27,7 +27,7 @@ func OpenIn(root, name string, flags int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(dir)
+	defer unix.Close(dir) //nolint:errcheck // nothing was written to it
 	return openAt(dir, name, flags, unix.RESOLVE_IN_ROOT|unix.RESOLVE_NO_MAGICLINKS)
 }
 

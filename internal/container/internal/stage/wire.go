@@ -186,12 +186,10 @@ func CloseAll(files []*os.File) {
 
 // failure puts an error into the form that crosses process boundaries.
 func failure(op string, err error) *Failure {
-	var f *Failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return &Failure{Op: op, Errno: errno}
 	}
 	return &Failure{Op: op, Text: err.Error()}
