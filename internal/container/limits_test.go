@@ -85,6 +85,9 @@ func TestLimitsAreWhatTheContainerSees(t *testing.T) {
 
 func TestProcessLimit(t *testing.T) {
 	b := newBench(t)
+	if os.Geteuid() == 0 {
+		needsGroups(t, b)
+	}
 	spec := b.spec("bomb")
 	spec.Resources.PIDs = 30
 	r, err := b.start(t.Context(), spec)

@@ -94,10 +94,7 @@ func NewSupervisor(ctx context.Context, options Options) (*Supervisor, error) {
 	if err != nil {
 		_ = s.conn.Close()
 		<-s.gone
-		if options.UserNamespace {
-			err = explainUserNamespace(err)
-		}
-		return nil, s.explain(err)
+		return nil, s.explain(explainStart(err, options.UserNamespace))
 	}
 	s.weaknesses = hello.Weaknesses
 	go s.receive()

@@ -138,22 +138,38 @@ func SingleID() bool {
 	return len(fields) == 3 && fields[2] == "1"
 }
 
+// explainStart says why a supervisor that was started is of no use.
+func explainStart(err error, userNamespace bool) error {
+	var f *Failure
+	if errors.As(err, &f) && f.Op == stage.ProcOp && errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w: %w, because something hides parts of it, as the container does that this process may be in; "+
+			"Docker shows all of it with --security-opt systempaths=unconfined", ErrUnavailable, err)
+	}
+	if userNamespace {
+		return explainUserNamespace(err)
+	}
+	return err
+}
+
 // explainUserNamespace says what keeps this user from making a user namespace, and what to do about it.
 func explainUserNamespace(err error) error {
 	if err == nil || !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOSPC) && !errors.Is(err, unix.EACCES) && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
-	reason := "the kernel or a sandbox around this process forbids it"
+	reason := "the kernel or a sandbox around this process forbids it; run as root, or use Docker"
+	if os.Geteuid() == 0 {
+		reason = "this is root without CAP_SYS_ADMIN, as in a container; give it CAP_SYS_ADMIN and CAP_NET_ADMIN, or use Docker"
+	}
 	for _, s := range []struct{ file, bad, name string }{
 		{"/proc/sys/kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=1"},
 		{"/proc/sys/user/max_user_namespaces", "0", "user.max_user_namespaces=15000"},
 		{"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns=0"},
 	} {
 		if data, readErr := os.ReadFile(s.file); readErr == nil && strings.TrimSpace(string(data)) == s.bad {
-			reason = fmt.Sprintf("the administrator can allow it with: sysctl -w %s", s.name)
+			reason = fmt.Sprintf("the administrator can allow it with: sysctl -w %s; or run as root, or use Docker", s.name)
 			break
 		}
 	}
-	return fmt.Errorf("%w: user %d may not make user namespaces (%w): %s; or run as root, or use Docker",
+	return fmt.Errorf("%w: user %d may not make user namespaces (%w): %s",
 		ErrUnavailable, os.Geteuid(), err, reason)
 }

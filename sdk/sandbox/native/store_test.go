@@ -65,16 +65,27 @@ func TestImagesThatAreRefused(t *testing.T) {
 		want  string
 	}{
 		{"too many files", sandboxtest.Layer(t, many...), "it has more files than the limit; Options.MaxEntries sets it"},
-		{"too large", sandboxtest.Layer(t, sandboxtest.File{Header: tar.Header{Name: "big"}, Content: strings.Repeat("x", 33<<20)}),
-			"big: its files are larger than the limit; Options.MaxBytes sets it"},
-		{"a bomb that only says that it is large", raw{small, func() io.Reader { return bytes.NewReader(sparse.Bytes()) }, diffID},
-			"huge: its files are larger than the limit; Options.MaxBytes sets it"},
-		{"not what the config says", raw{small, func() io.Reader { return bytes.NewReader(make([]byte, 1024)) }, diffID},
-			"the config says that its content is " + diffID.String()},
+		{
+			"too large", sandboxtest.Layer(t, sandboxtest.File{Header: tar.Header{Name: "big"}, Content: strings.Repeat("x", 33<<20)}),
+			"big: its files are larger than the limit; Options.MaxBytes sets it",
+		},
+		{
+			"a bomb that only says that it is large",
+			raw{small, func() io.Reader { return bytes.NewReader(sparse.Bytes()) }, diffID},
+			"huge: its files are larger than the limit; Options.MaxBytes sets it",
+		},
+		{
+			"not what the config says",
+			raw{small, func() io.Reader { return bytes.NewReader(make([]byte, 1024)) }, diffID},
+			"the config says that its content is " + diffID.String(),
+		},
 		{"no end", raw{small, func() io.Reader { return zeros{} }, diffID}, "the layer goes on after its end"},
 		{"not a tar", raw{small, func() io.Reader { return strings.NewReader(strings.Repeat("not a tar ", 200)) }, diffID}, "archive/tar: invalid tar header"},
-		{"a digest of another kind", raw{small, func() io.Reader { return bytes.NewReader(nil) }, v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}},
-			`digest algorithm "sha512" is not known`},
+		{
+			"a digest of another kind",
+			raw{small, func() io.Reader { return bytes.NewReader(nil) }, v1.Hash{Algorithm: "sha512", Hex: strings.Repeat("0", 128)}},
+			`digest algorithm "sha512" is not known`,
+		},
 	}
 	dir := t.TempDir()
 	limits.Dir = dir

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -18,8 +19,9 @@ import (
 // package's. It is skipped where user namespaces are not allowed, or when an ordinary user runs the tests already.
 func AsOrdinaryUser(t *testing.T, static bool) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("the tests run as an ordinary user already")
+	ids, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil || os.Geteuid() != 0 || strings.Join(strings.Fields(string(ids)), " ") != "0 0 4294967295" {
+		t.Skip("the tests run as an ordinary user already, or as one who is root of a user namespace only")
 	}
 	testenv.NeedsUserNamespaces(t)
 	const nobody = 65534

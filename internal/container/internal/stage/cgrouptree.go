@@ -44,7 +44,7 @@ func newGroupTree() *groupTree {
 	}
 	for _, need := range []struct{ controller, what string }{
 		{"memory", "memory is bounded loosely and for each process alone, and that it has run out is not seen"},
-		{"pids", fmt.Sprintf("the number of processes is bounded for all instances together, at %d", sharedPIDs)},
+		{"pids", fmt.Sprintf("the number of processes is bounded for all instances together, at %d, and not for the real root", sharedPIDs)},
 		{"cpu", "processor time is not bounded"},
 	} {
 		if !t.has(need.controller) {

@@ -31,24 +31,15 @@ func nest(attributes *syscall.SysProcAttr) {
 // writeMaps gives the user namespace of a child the user and the group of p, which stand for the supervisor's root.
 func writeMaps(pid int, p *Process) error {
 	// The /proc that is mounted may count the processes of another PID namespace than this one.
-	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	proc, err := openProc()
 	if err != nil {
-		return failure("open a proc file system", err)
+		return err
 	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return failure("open a proc file system", err)
-	}
-	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
-	if err != nil {
-		return failure("open a proc file system", err)
-	}
-	proc := os.NewFile(uintptr(fd), "proc")
 	defer proc.Close()
 	for _, file := range []struct{ name, content string }{
 		{"setgroups", "deny"}, {"gid_map", fmt.Sprintf("%d 0 1", p.GID)}, {"uid_map", fmt.Sprintf("%d 0 1", p.UID)},
 	} {
-		f, err := openAt(fd, fmt.Sprintf("%d/%s", pid, file.name), unix.O_WRONLY, 0)
+		f, err := openAt(int(proc.Fd()), fmt.Sprintf("%d/%s", pid, file.name), unix.O_WRONLY, 0)
 		if err == nil {
 			_, err = f.WriteString(file.content)
 			_ = f.Close()
@@ -58,6 +49,23 @@ func writeMaps(pid int, p *Process) error {
 		}
 	}
 	return nil
+}
+
+// openProc opens a proc file system of this process's PID namespace that is mounted nowhere.
+func openProc() (*os.File, error) {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return nil, failure(ProcOp, err)
+	}
+	defer unix.Close(fs)
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return nil, failure(ProcOp, err)
+	}
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return nil, failure(ProcOp, err)
+	}
+	return os.NewFile(uintptr(fd), "proc"), nil
 }
 
 // innerID is what the user or group id of a process is in its own user namespace.

@@ -137,7 +137,7 @@ func (n *network) writeHosts() error {
 // configureNetwork brings up the interfaces of the network namespace that this process is in.
 func configureNetwork(address string) error {
 	if err := setUp("lo"); err != nil {
-		return failure("bring up the loopback interface", err)
+		return failure("bring up the loopback interface (which takes CAP_NET_ADMIN)", err)
 	}
 	// As with Docker: in a network of its own a container may use the low ports without a capability.
 	_ = os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0)

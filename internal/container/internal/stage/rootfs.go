@@ -30,25 +30,15 @@ func enterRoot(m *initMessage) error {
 	if err != nil {
 		return err
 	}
-	old, err := os.Open("/")
+	detach, err := pivot(root)
 	if err != nil {
-		return failure("open /", err)
-	}
-	if err := pivot(root); err != nil {
 		return failure("make "+spec.Root+" the root", err)
 	}
 	if err := furnish(spec, outside, m.Groups); err != nil {
 		return err
 	}
-	if err := unix.Fchdir(int(old.Fd())); err != nil {
-		return failure("change to the old root", err)
-	}
-	// Where pivot_root is blocked the old root stays attached, under the new one: nothing leads there.
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+	if err := detach(); err != nil {
 		return failure("unmount the old root", err)
-	}
-	if err := unix.Chdir("/"); err != nil {
-		return failure("change to the new root", err)
 	}
 	outside.close()
 	if spec.ReadonlyRoot {
@@ -155,22 +145,40 @@ func guard(spec *Spec, target string) error {
 	return remount(target, unix.MS_NODEV)
 }
 
-// pivot makes the mount point root this process's "/".
-func pivot(root string) error {
-	if err := unix.Chdir(root); err != nil {
-		return err
+// pivot makes the mount point root this process's "/". The old root stays attached until detach is called.
+func pivot(root string) (detach func() error, err error) {
+	old, err := os.Open("/")
+	if err != nil {
+		return nil, err
 	}
-	err := unix.PivotRoot(".", ".")
+	if err := unix.Chdir(root); err != nil {
+		return nil, err
+	}
+	err = unix.PivotRoot(".", ".")
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
-		// Docker's seccomp profile blocks pivot_root, and an initramfs cannot be pivoted from.
+		// Docker's seccomp profile blocks pivot_root, and an initramfs cannot be pivoted from. The old root then stays
+		// where it is, covered by the new one: no path leads there, not even out of a second chroot.
 		if err = mount(root, "/", "", unix.MS_MOVE, ""); err == nil {
 			err = unix.Chroot(".")
 		}
+		if err != nil {
+			return nil, errors.Join(err, old.Close())
+		}
+		return old.Close, unix.Chdir("/")
 	}
 	if err != nil {
-		return err
+		return nil, errors.Join(err, old.Close())
 	}
-	return unix.Chdir("/")
+	return func() error {
+		defer old.Close()
+		if err := unix.Fchdir(int(old.Fd())); err != nil {
+			return err
+		}
+		if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+			return err
+		}
+		return unix.Chdir("/")
+	}, unix.Chdir("/")
 }
 
 // furnish mounts everything in the new root.

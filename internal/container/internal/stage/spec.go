@@ -150,6 +150,9 @@ func (f *Failure) Unwrap() error {
 	return nil
 }
 
+// ProcOp is the Op of a failure to mount /proc.
+const ProcOp = "mount /proc"
+
 // The names (argv[0]) of the helpers.
 const (
 	SupervisorName = "plimsoll-supervisor"

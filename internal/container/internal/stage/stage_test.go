@@ -21,7 +21,8 @@ func TestFindHierarchies(t *testing.T) {
 		name, own, mounts string
 		want              []stage.ControlGroup
 	}{
-		{"version 1 on a host",
+		{
+			"version 1 on a host",
 			"9:name=systemd:/\n8:pids:/user\n4:memory:/a/b\n2:cpu,cpuacct:/\n0::/\n",
 			"30 24 0:26 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n" +
 				"31 24 0:27 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct\n" +
@@ -32,23 +33,32 @@ func TestFindHierarchies(t *testing.T) {
 				{Controllers: "cpu,cpuacct", Dir: "/sys/fs/cgroup/cpu,cpuacct"},
 				{Controllers: "memory", Dir: "/sys/fs/cgroup/memory/a/b"},
 				{Controllers: "pids", Dir: "/sys/fs/cgroup/pids/user"},
-			}},
-		{"version 1 in a container that sees its own part",
+			},
+		},
+		{
+			"version 1 in a container that sees its own part",
 			"4:memory:/docker/abc/inner\n",
 			"32 24 0:28 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
-			[]stage.ControlGroup{{Controllers: "memory", Dir: "/sys/fs/cgroup/memory/inner"}}},
-		{"version 1 in a group that is not mounted",
+			[]stage.ControlGroup{{Controllers: "memory", Dir: "/sys/fs/cgroup/memory/inner"}},
+		},
+		{
+			"version 1 in a group that is not mounted",
 			"4:memory:/elsewhere\n",
 			"32 24 0:28 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
-			nil},
-		{"version 2 in a session: beside its group, because that has processes",
+			nil,
+		},
+		{
+			"version 2 in a session: beside its group, because that has processes",
 			"0::/user.slice/user-0.slice/session-1.scope\n",
 			"30 24 0:26 / " + v2 + " rw - cgroup2 cgroup2 rw\n",
-			[]stage.ControlGroup{{Unified: true, Controllers: "memory,pids,cpu", Dir: v2 + "/user.slice/user-0.slice"}}},
-		{"version 2 in the root",
+			[]stage.ControlGroup{{Unified: true, Controllers: "memory,pids,cpu", Dir: v2 + "/user.slice/user-0.slice"}},
+		},
+		{
+			"version 2 in the root",
 			"0::/\n",
 			"30 24 0:26 / " + v2 + " rw - cgroup2 cgroup2 rw\n",
-			[]stage.ControlGroup{{Unified: true, Controllers: "memory,pids,cpu", Dir: v2}}},
+			[]stage.ControlGroup{{Unified: true, Controllers: "memory,pids,cpu", Dir: v2}},
+		},
 		{"nothing", "", "", nil},
 		{"garbage", "x\n:::\n", "- - -\n\n1 2 3\n", nil},
 	}
@@ -81,7 +91,9 @@ func TestLimits(t *testing.T) {
 		files map[string]string // what there is
 		want  map[string]string // what it becomes
 	}{
-		{"version 2", stage.ControlGroup{Unified: true},
+		{
+			"version 2",
+			stage.ControlGroup{Unified: true},
 			map[string]string{
 				"cgroup.controllers": "cpuset cpu memory pids", "memory.max": "max", "memory.swap.max": "max", "pids.max": "max",
 				"cpu.max": "max 100000", "cpu.weight": "100", "cpuset.cpus": "", "cpuset.mems": "",
@@ -89,16 +101,26 @@ func TestLimits(t *testing.T) {
 			map[string]string{
 				"cgroup.controllers": "cpuset cpu memory pids", "memory.max": "67108864", "memory.swap.max": "0", "pids.max": "20",
 				"cpu.max": "150000 100000", "cpu.weight": "20", "cpuset.cpus": "0-1", "cpuset.mems": "0",
-			}},
-		{"version 2 without accounting for swap, and without processors", stage.ControlGroup{Unified: true},
+			},
+		},
+		{
+			"version 2 without accounting for swap, and without processors",
+			stage.ControlGroup{Unified: true},
 			map[string]string{"cgroup.controllers": "memory", "memory.max": "max", "cpu.max": "max 100000", "pids.max": "max"},
-			map[string]string{"cgroup.controllers": "memory", "memory.max": "67108864", "cpu.max": "max 100000", "pids.max": "max"}},
-		{"version 1, memory", stage.ControlGroup{Controllers: "memory"},
+			map[string]string{"cgroup.controllers": "memory", "memory.max": "67108864", "cpu.max": "max 100000", "pids.max": "max"},
+		},
+		{
+			"version 1, memory",
+			stage.ControlGroup{Controllers: "memory"},
 			map[string]string{"memory.limit_in_bytes": "-1", "memory.memsw.limit_in_bytes": "-1"},
-			map[string]string{"memory.limit_in_bytes": "67108864", "memory.memsw.limit_in_bytes": "67108864"}},
-		{"version 1, processors", stage.ControlGroup{Controllers: "cpu,cpuacct"},
+			map[string]string{"memory.limit_in_bytes": "67108864", "memory.memsw.limit_in_bytes": "67108864"},
+		},
+		{
+			"version 1, processors",
+			stage.ControlGroup{Controllers: "cpu,cpuacct"},
 			map[string]string{"cpu.cfs_period_us": "", "cpu.cfs_quota_us": "-1", "cpu.shares": "1024", "cpuset.cpus": ""},
-			map[string]string{"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000", "cpu.shares": "512", "cpuset.cpus": ""}},
+			map[string]string{"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000", "cpu.shares": "512", "cpuset.cpus": ""},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -141,15 +163,21 @@ func TestParseSockets(t *testing.T) {
 		name, network, table string
 		want                 []stage.Socket
 	}{
-		{"tcp: those that listen", "tcp", head +
-			"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n" +
-			"   1: 00000000:0050 00000000:0000 0A 00000000:00000000\n" +
-			"   2: 0100007F:A000 0100007F:1F90 01 00000000:00000000\n",
-			[]stage.Socket{{Network: "tcp", Address: "127.0.0.1", Port: 8080}, {Network: "tcp", Address: "0.0.0.0", Port: 80}}},
-		{"tcp6", "tcp6", head + "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 0:0\n",
-			[]stage.Socket{{Network: "tcp6", Address: "::1", Port: 8080}}},
-		{"udp: those without a peer", "udp", head + "   0: 00000000:14E9 00000000:0000 07 0:0\n   1: 0100007F:14EA 0100007F:0035 01 0:0\n",
-			[]stage.Socket{{Network: "udp", Address: "0.0.0.0", Port: 5353}}},
+		{
+			"tcp: those that listen", "tcp", head +
+				"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000\n" +
+				"   1: 00000000:0050 00000000:0000 0A 00000000:00000000\n" +
+				"   2: 0100007F:A000 0100007F:1F90 01 00000000:00000000\n",
+			[]stage.Socket{{Network: "tcp", Address: "127.0.0.1", Port: 8080}, {Network: "tcp", Address: "0.0.0.0", Port: 80}},
+		},
+		{
+			"tcp6", "tcp6", head + "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 0:0\n",
+			[]stage.Socket{{Network: "tcp6", Address: "::1", Port: 8080}},
+		},
+		{
+			"udp: those without a peer", "udp", head + "   0: 00000000:14E9 00000000:0000 07 0:0\n   1: 0100007F:14EA 0100007F:0035 01 0:0\n",
+			[]stage.Socket{{Network: "udp", Address: "0.0.0.0", Port: 5353}},
+		},
 		{"empty", "tcp", head, nil},
 	}
 	for _, test := range tests {

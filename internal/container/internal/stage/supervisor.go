@@ -62,6 +62,12 @@ func (s *supervisor) prepare() error {
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}
+	// Every container needs it, so that it cannot be had is better said now.
+	proc, err := openProc()
+	if err != nil {
+		return err
+	}
+	_ = proc.Close()
 	exe, err := sealedExecutable()
 	if err != nil {
 		return err

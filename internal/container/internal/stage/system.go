@@ -23,7 +23,7 @@ func mountProc() (*os.File, error) {
 	}
 	_ = dir.Close()
 	if err := mount("proc", "/proc", "proc", noExec, ""); err != nil {
-		return nil, failure("mount /proc", err)
+		return nil, failure(ProcOp, err)
 	}
 	proc, err := os.Open("/proc")
 	if err != nil {
