@@ -11,8 +11,8 @@ import (
 )
 
 // sandboxes are the real ones, where this machine has them.
-var sandboxes = map[string]func(t *testing.T) sandbox.Runtime{
-	"docker": func(t *testing.T) sandbox.Runtime {
+var sandboxes = map[string]func(t testing.TB) sandbox.Runtime{
+	"docker": func(t testing.TB) sandbox.Runtime {
 		t.Helper()
 		testenv.NeedsDocker(t)
 		rt, err := docker.New(t.Context(), docker.Options{})
@@ -26,7 +26,7 @@ var sandboxes = map[string]func(t *testing.T) sandbox.Runtime{
 		})
 		return rt
 	},
-	"embedded": func(t *testing.T) sandbox.Runtime {
+	"embedded": func(t testing.TB) sandbox.Runtime {
 		t.Helper()
 		testenv.NeedsRoot(t)
 		rt, err := native.New(t.Context(), native.Options{Dir: t.TempDir()})

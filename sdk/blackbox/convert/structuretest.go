@@ -80,8 +80,10 @@ func (c *structureTest) environment(what string, vars []*object) []string {
 }
 
 var outputs = []struct{ key, step string }{
-	{"expectedOutput", "the standard output matches "}, {"excludedOutput", "the standard output does not match "},
-	{"expectedError", "the standard error matches "}, {"excludedError", "the standard error does not match "},
+	{"expectedOutput", "the standard output matches "},
+	{"excludedOutput", "the standard output does not match "},
+	{"expectedError", "the standard error matches "},
+	{"excludedError", "the standard error does not match "},
 }
 
 func (c *structureTest) command(t *object) {
