@@ -136,7 +136,7 @@ func (r *request) epoch() string {
 // definition moved to another base would be built on the old one.
 func (r *request) dockerfile() fsutil.FS {
 	sum := sha256.Sum256(r.Dockerfile)
-	time := int64(binary.BigEndian.Uint64(sum[:]) >> 4) //nolint:gosec // 60 bits fit, and stand for a day before 2007
+	time := int64(binary.BigEndian.Uint64(sum[:]) >> 4) // 60 bits fit, and stand for a day before 2007
 	dir := staticfs.NewFS()
 	dir.Add("Dockerfile", &types.Stat{Mode: 0o644, ModTime: time}, r.Dockerfile)
 	return dir

@@ -201,7 +201,7 @@ func TestNetworks(t *testing.T) {
 func TestFiles(t *testing.T) {
 	rt := &fake.Runtime{
 		Files: map[string][]byte{"/etc/a": []byte("image"), "/etc/b": []byte("image")},
-		Main: func(ctx context.Context, p *fake.Process) int {
+		Main: func(_ context.Context, p *fake.Process) int {
 			for _, name := range []string{"/etc/a", "/tmp/x", "/tmpx", "/data/x"} {
 				fmt.Fprintln(p.Stdout, p.WriteFile(name, []byte("written")))
 			}
