@@ -25,7 +25,7 @@ func AsOrdinaryUser(t *testing.T, static bool) {
 	}
 	testenv.NeedsUserNamespaces(t)
 	const nobody = 65534
-	dir, err := os.MkdirTemp("", "plimsoll-nobody-") // t.TempDir lies where only root gets
+	dir, err := os.MkdirTemp("", "plimsoll-nobody-") //nolint:usetesting // t.TempDir lies where only root gets
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ type Socket struct {
 }
 
 // Failure is an error that crossed a process boundary. Errno is 0 when there is none.
-type Failure struct {
+type Failure struct { //nolint:errname // it is data before it is an error
 	Op      string // what was tried, with its object: "mount tmpfs on /run"
 	Text    string // what went wrong when there is no Errno
 	Errno   syscall.Errno
