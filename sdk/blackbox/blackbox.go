@@ -13,7 +13,7 @@
 //	suite := blackbox.Suite{Features: os.DirFS("features"), Image: image, Runtime: runtime}
 //	suite.Test(t)
 //
-// [Suite.Run] is the same for programs; its [Verdict] is what package results prints and [Verdict.Predicate] makes
+// [Suite.Run] is the same for programs; its [Verdict] is what package results prints and [Verdict.TestResult] makes
 // ready to be signed. [Steps] is the table of all sentences; STEPS.md is made from it, and [Options].Steps adds more.
 //
 // Steps about the configuration and the files of an image read its manifest and layers and need no instance. No step
@@ -111,8 +111,8 @@ func (o Options) orDefault() Options {
 // nil. Whether the image passes is [Verdict.Err].
 func (s *Suite) Run(ctx context.Context) (*Verdict, error) { return s.run(ctx, nil) }
 
-// Test runs the features as subtests of t, one for each scenario, and fails t unless the verdict passes. A platform
-// that can't be tested here is a skipped subtest of its name.
+// Test runs the features as subtests of t, one for each scenario, and fails t unless the verdict passes. Several
+// platforms are subtests of their names; what can't be tested here is skipped with the reason.
 func (s *Suite) Test(t *testing.T) {
 	t.Helper()
 	verdict, err := s.run(t.Context(), t)
@@ -122,8 +122,14 @@ func (s *Suite) Test(t *testing.T) {
 	for _, p := range verdict.Problems {
 		t.Error(p)
 	}
-	var untested *UntestedError
-	if err := verdict.Err(); err != nil && !errors.As(err, &untested) && !t.Failed() {
+	err = verdict.Err()
+	if _, untested := errors.AsType[*UntestedError](err); untested {
+		if len(verdict.Platforms) == 1 {
+			t.Skip(err)
+		}
+		return // each platform says so by itself
+	}
+	if err != nil && !t.Failed() {
 		t.Error(err)
 	}
 }

@@ -28,6 +28,9 @@ func (s *Suite) run(ctx context.Context, t *testing.T) (*Verdict, error) { //nol
 	v.Reference = cmp.Or(s.Reference, digest.String())
 	if s.Runtime != nil {
 		v.Runtime = s.Runtime.Name()
+		if weak, ok := s.Runtime.(sandbox.WeakRuntime); ok {
+			v.Weaknesses = weak.Weaknesses()
+		}
 	}
 	library, err := newLibrary(options.Steps)
 	if err != nil {

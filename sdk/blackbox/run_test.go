@@ -447,3 +447,37 @@ func TestOwnSteps(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// sticky is a sandbox whose instances can't be removed.
+type sticky struct{ *fake.Runtime }
+
+type stuck struct{ sandbox.Instance }
+
+func (s stuck) Close(ctx context.Context) error {
+	return errors.Join(s.Instance.Close(ctx), errors.New("device or resource busy"))
+}
+
+func (s sticky) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Instance, error) {
+	i, err := s.Runtime.Start(ctx, spec)
+	return stuck{i}, err
+}
+
+func (s sticky) Weaknesses() []string { return []string{"it leaves things behind"} }
+
+func TestWhatCantBeRemovedFails(t *testing.T) {
+	s := suite(t, "@alone\nFeature: F\n  Scenario: S\n    When an instance is started\n    Then the instance is running\n")
+	s.Runtime = sticky{serviceRuntime()}
+	v := run(t, s)
+	if got := explain(v); !strings.Contains(got, `removing instance "instance": device or resource busy`) {
+		t.Errorf("findings:\n%s", got)
+	}
+	if diff := cmp.Diff([]string{"it leaves things behind"}, v.Weaknesses); diff != "" {
+		t.Errorf("weaknesses (-want +got):\n%s", diff)
+	}
+
+	s = suite(t, "Feature: F\n  Scenario: S\n    When an instance is started\n    Then the instance is running\n")
+	s.Runtime = sticky{serviceRuntime()}
+	if _, err := s.Run(t.Context()); err == nil || err.Error() != "device or resource busy" {
+		t.Errorf("error %v of a shared instance that can't be removed", err)
+	}
+}

@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -72,6 +73,9 @@ func (v *Verdict) configuration(about []PlatformResult) []ResourceDescriptor {
 			"finishedOn": v.Started.Add(v.Duration).UTC().Format(time.RFC3339),
 			"sandbox":    or(v.Runtime, "none"),
 		},
+	}
+	if len(v.Weaknesses) > 0 {
+		run.Annotations["weaknesses"] = strings.Join(v.Weaknesses, "; ")
 	}
 	if v.Version != "" {
 		run.URI += "@" + v.Version

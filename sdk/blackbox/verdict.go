@@ -30,10 +30,12 @@ type Verdict struct {
 	Features  []FeatureFile     `json:"features"`
 	Problems  []finding.Finding `json:"problems,omitempty"` // of features that could not be run
 	Runtime   string            `json:"runtime,omitempty"`
-	Tool      string            `json:"tool"`
-	Version   string            `json:"version,omitempty"`
-	Started   time.Time         `json:"started"`
-	Duration  time.Duration     `json:"duration"`
+	// Weaknesses are what the sandbox could not keep on the machine that it ran on.
+	Weaknesses []string      `json:"weaknesses,omitempty"`
+	Tool       string        `json:"tool"`
+	Version    string        `json:"version,omitempty"`
+	Started    time.Time     `json:"started"`
+	Duration   time.Duration `json:"duration"`
 }
 
 // FeatureFile is a feature as it was read.

@@ -22,6 +22,9 @@ type Options struct {
 func Pretty(w io.Writer, v *blackbox.Verdict, o Options) error {
 	p := printer{o: o}
 	p.line("%s", p.bold(text(v.Reference)))
+	for _, w := range v.Weaknesses {
+		p.line("%s", p.yellow("weakness of the sandbox: "+text(w)))
+	}
 	for _, platform := range v.Platforms {
 		p.line("%s  %s", platform.Platform, platform.Digest)
 		if platform.Untested != "" {

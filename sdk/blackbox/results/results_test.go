@@ -68,7 +68,7 @@ func verdict() *blackbox.Verdict {
 	untested := start
 	untested.Status, untested.Error, untested.Duration = blackbox.Untested, "no emulation of arm64", 0
 	return &blackbox.Verdict{
-		Reference: "registry.example/pay:1", Digest: digest("a"), Runtime: "docker", Tool: "plimsoll", Version: "v0.1.0",
+		Reference: "registry.example/pay:1", Digest: digest("a"), Runtime: "docker", Weaknesses: []string{"the engine has no system call filter"}, Tool: "plimsoll", Version: "v0.1.0",
 		Started: at, Duration: 12 * time.Second,
 		Features: []blackbox.FeatureFile{{Path: "pay.feature", Digest: digest("f"), Content: []byte(feature)}, {Path: "broken.feature", Digest: digest("0"), Content: []byte("Featur: x\n")}},
 		Problems: []finding.Finding{{
