@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -25,6 +26,9 @@ func (r *Runtime) containerSpec(id string, spec *sandbox.Spec, image *unpacked) 
 	args := arguments(spec, config)
 	if len(args) == 0 {
 		return nil, errors.New("neither the image nor the spec says what to run: both have no entrypoint and no command")
+	}
+	if name := first(spec.Name, "instance"); !hostname().MatchString(name) {
+		return nil, fmt.Errorf("name %q: it must be a host name: up to 63 letters, digits and hyphens", name)
 	}
 	limits := spec.Limits.OrDefault()
 	who, err := container.ResolveUser(image.root, first(spec.User, config.User))
@@ -63,6 +67,10 @@ func (r *Runtime) containerSpec(id string, spec *sandbox.Spec, image *unpacked) 
 	return s, nil
 }
 
+func hostname() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+}
+
 // become sets who a process is.
 func (r *Runtime) become(p *container.Process, who container.Identity) {
 	p.UID, p.GID, p.Groups = who.UID, who.GID, who.Groups
@@ -85,10 +93,10 @@ func arguments(spec *sandbox.Spec, config *v1.Config) []string {
 
 // environment is what Docker sets, then the image's, then the spec's. Of two values for a name the later one counts; it
 // is then the only one.
-func environment(config *v1.Config, spec *sandbox.Spec, hostname string) []string {
+func environment(config *v1.Config, spec *sandbox.Spec, host string) []string {
 	var env []string
 	place := map[string]int{}
-	defaults := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=" + hostname}
+	defaults := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=" + host}
 	for _, v := range slices.Concat(defaults, config.Env, spec.Env) {
 		name, _, _ := strings.Cut(v, "=")
 		if i, ok := place[name]; ok {
@@ -127,15 +135,15 @@ func tmpfs(spec *sandbox.Spec, limits sandbox.Limits) ([]container.Mount, error)
 }
 
 // files are those of the spec and the ones that every instance has.
-func files(spec *sandbox.Spec, hostname string) ([]container.File, error) {
+func files(spec *sandbox.Spec, host string) ([]container.File, error) {
 	list := []container.File{
-		{Path: "/etc/hostname", Mode: 0o644, Data: []byte(hostname + "\n")},
+		{Path: "/etc/hostname", Mode: 0o644, Data: []byte(host + "\n")},
 		{Path: "/etc/resolv.conf", Mode: 0o644, Data: []byte("# there is no name server in this network\n")},
 	}
 	if spec.Network == "" { // otherwise it is the network's
 		list = append(list, container.File{
 			Path: "/etc/hosts", Mode: 0o644,
-			Data: []byte("127.0.0.1\tlocalhost " + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n"),
+			Data: []byte("127.0.0.1\tlocalhost " + host + "\n::1\tlocalhost ip6-localhost ip6-loopback\n"),
 		})
 	}
 	size := 0

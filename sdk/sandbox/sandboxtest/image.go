@@ -27,32 +27,53 @@ type File struct {
 // entrypoint the config gets the probe.
 func Image(tb testing.TB, config v1.Config, layers ...[]File) v1.Image {
 	tb.Helper()
-	program := File{Header: tar.Header{Name: "probe", Mode: 0o755}, Content: string(Probe(tb))}
-	var err error
+	img, err := NewImage(config, layers...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return img
+}
+
+// NewImage is [Image] for examples, which are no tests.
+func NewImage(config v1.Config, layers ...[]File) (v1.Image, error) {
+	program, err := probe()
+	if err != nil {
+		return nil, err
+	}
 	img := empty.Image
-	for _, files := range append([][]File{{program}}, layers...) {
-		if img, err = mutate.AppendLayers(img, Layer(tb, files...)); err != nil {
-			tb.Fatal(err)
+	first := []File{{Header: tar.Header{Name: "probe", Mode: 0o755}, Content: string(program)}}
+	for _, files := range append([][]File{first}, layers...) {
+		layer, err := newLayer(files)
+		if err != nil {
+			return nil, err
+		}
+		if img, err = mutate.AppendLayers(img, layer); err != nil {
+			return nil, err
 		}
 	}
 	file, err := img.ConfigFile()
 	if err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
 	file = file.DeepCopy()
 	file.OS, file.Architecture, file.Config = "linux", runtime.GOARCH, config
 	if file.Config.Entrypoint == nil {
 		file.Config.Entrypoint = []string{"/probe"}
 	}
-	if img, err = mutate.ConfigFile(img, file); err != nil {
-		tb.Fatal(err)
-	}
-	return img
+	return mutate.ConfigFile(img, file)
 }
 
 // Layer returns a layer with these entries in this order.
 func Layer(tb testing.TB, files ...File) v1.Layer {
 	tb.Helper()
+	layer, err := newLayer(files)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return layer
+}
+
+func newLayer(files []File) (v1.Layer, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, f := range files {
@@ -64,18 +85,14 @@ func Layer(tb testing.TB, files ...File) v1.Layer {
 			h.Mode = 0o644
 		}
 		if err := w.WriteHeader(&h); err != nil {
-			tb.Fatal(err)
+			return nil, err
 		}
 		if _, err := io.WriteString(w, f.Content); err != nil {
-			tb.Fatal(err)
+			return nil, err
 		}
 	}
 	if err := w.Close(); err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return layer
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil })
 }

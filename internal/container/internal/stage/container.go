@@ -42,25 +42,30 @@ type process struct {
 	exit   Exit // valid when done is closed
 }
 
-func (s *supervisor) start(spec *Spec, stdio []*os.File) (sent []*os.File, err error) {
+// register makes a container known. From then on it can be removed, also while it is started.
+func (s *supervisor) register(spec *Spec) (*container, error) {
 	if len(spec.Process.Args) == 0 {
 		return nil, &Failure{Op: "start " + spec.ID, Text: "the process has no arguments"}
 	}
-	c := &container{spec: spec, single: s.single, removed: make(chan struct{})}
 	s.mu.Lock()
-	if s.containers[spec.ID] != nil || s.ending {
-		s.mu.Unlock()
+	defer s.mu.Unlock()
+	if s.containers[spec.ID] != nil {
 		return nil, &Failure{Op: "start " + spec.ID, Errno: syscall.EEXIST}
 	}
+	c := &container{spec: spec, single: s.single, removed: make(chan struct{})}
+	c.launching.Lock() // until start has done its work
 	s.containers[spec.ID] = c
-	s.mu.Unlock()
+	return c, nil
+}
+
+func (s *supervisor) start(c *container, stdio []*os.File) (sent []*os.File, err error) {
+	spec := c.spec
 	defer func() {
+		c.launching.Unlock()
 		if err != nil {
 			err = errors.Join(err, s.remove(c))
 		}
 	}()
-	c.launching.Lock()
-	defer c.launching.Unlock()
 	if c.groups, err = s.groups.container(spec); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,12 @@ func nest(attributes *syscall.SysProcAttr) {
 	attributes.AmbientCaps = allCapabilities() // or it would lose them, not being root there, when it is executed
 }
 
+// inUserNamespace says whether this process's user namespace is another than the host's, which has all ids there are.
+func inUserNamespace() bool {
+	data, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && strings.Join(strings.Fields(string(data)), " ") != "0 0 4294967295"
+}
+
 // writeMaps gives the user namespace of a child the user and the group of p, which stand for the supervisor's root.
 func writeMaps(pid int, p *Process) error {
 	// The /proc that is mounted may count the processes of another PID namespace than this one.

@@ -126,11 +126,10 @@ func mountRoot(spec *Spec, scratch string) (string, error) {
 	}
 	defer dir.Close()
 	options := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", fdPath(dir), scratch, scratch)
-	err = mount("overlay", root, "overlay", unix.MS_NODEV, options+",userxattr")
-	if errors.Is(err, unix.EINVAL) { // only kernels that allow overlays in a user namespace know userxattr
-		err = mount("overlay", root, "overlay", unix.MS_NODEV, options)
+	if inUserNamespace() { // which may not set the attributes that overlays use otherwise
+		options += ",userxattr"
 	}
-	if err != nil {
+	if err := mount("overlay", root, "overlay", unix.MS_NODEV, options); err != nil {
 		return "", failure("mount an overlay on "+spec.Root, err)
 	}
 	return root, nil

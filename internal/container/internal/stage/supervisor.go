@@ -28,7 +28,6 @@ type supervisor struct {
 	lock   *os.File
 
 	mu         sync.Mutex
-	ending     bool // no container may be started any more
 	containers map[string]*container
 	networks   map[string]*network
 	jobs       sync.WaitGroup
@@ -89,9 +88,14 @@ func (s *supervisor) serve() {
 		if err != nil {
 			return
 		}
+		// Before the next request is read, so that one to remove the container finds it.
+		c, err := s.containerOf(&q)
 		s.jobs.Go(func() {
 			answer := Response{ID: q.ID}
-			sent, err := s.answer(&q, files, &answer)
+			var sent []*os.File
+			if err == nil {
+				sent, err = s.answer(c, &q, files, &answer)
+			}
 			CloseAll(files)
 			if err != nil {
 				answer.Failure = failure(q.Op, err)
@@ -102,15 +106,24 @@ func (s *supervisor) serve() {
 	}
 }
 
-func (s *supervisor) answer(q *Request, files []*os.File, a *Response) ([]*os.File, error) {
+// containerOf is the container that a request is about, which is a new one if it is to be started.
+func (s *supervisor) containerOf(q *Request) (*container, error) {
 	if q.Op == OpStart {
-		return s.start(q.Spec, files)
+		return s.register(q.Spec)
 	}
-	c := s.find(q.Container)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.containers[q.Container]
 	if c == nil {
 		return nil, &Failure{Op: q.Op + " " + q.Container, Errno: syscall.ESRCH}
 	}
+	return c, nil
+}
+
+func (s *supervisor) answer(c *container, q *Request, files []*os.File, a *Response) ([]*os.File, error) {
 	switch q.Op {
+	case OpStart:
+		return s.start(c, files)
 	case OpRestart:
 		return s.restart(c, files)
 	case OpExec:
@@ -153,16 +166,9 @@ func one(f *os.File, err error) ([]*os.File, error) {
 	return []*os.File{f}, nil
 }
 
-func (s *supervisor) find(id string) *container {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.containers[id]
-}
-
 // shutdown kills and removes what is left.
 func (s *supervisor) shutdown() {
 	s.mu.Lock()
-	s.ending = true
 	left := make([]*container, 0, len(s.containers))
 	for _, c := range s.containers {
 		left = append(left, c)
