@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
 	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
+	"github.com/plimsoll-dev/plimsoll/sdk/report"
 )
 
 // engines are the flags that name engines and their caches.
@@ -25,18 +27,6 @@ type engines struct {
 func (e *engines) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&e.sandbox, "sandbox", "auto", homes.SandboxHelp)
 	cmd.Flags().StringVar(&e.state, "state", "", "directory for caches (default: plimsoll in the user's cache directory)")
-}
-
-func (e *engines) stateDir() (string, error) {
-	dir := e.state
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("no directory for caches: %w; name one with --state", err)
-		}
-		dir = filepath.Join(cache, "plimsoll")
-	}
-	return dir, os.MkdirAll(dir, 0o700)
 }
 
 func newBuild(out *output) *cobra.Command {
@@ -71,7 +61,7 @@ func newBuild(out *output) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&eng.builder, "builder", "embedded", homes.BuilderHelp)
 	f.StringVar(&catalogPath, "catalog", "", "catalog file or directory")
-	f.StringVarP(&layout, "out", "o", "image", "directory for the OCI layout; it must not exist or be empty")
+	f.StringVarP(&layout, "out", "o", "", "directory for the OCI layout, which must not exist or be empty (default: none is kept)")
 	f.StringVar(&publish, "publish", "", "repository to publish to, such as registry.example/team/app")
 	f.StringSliceVar(&tags, "tag", nil, "tags for the published image")
 	f.BoolVar(&network, "network", false, "let RUN steps use the network")
@@ -81,13 +71,24 @@ func newBuild(out *output) *cobra.Command {
 
 func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *engines, catalogPath string, order pipeline.Order) (err error) {
 	ctx := cmd.Context()
-	cat, err := loadCatalog(catalogPath)
+	if _, err := report.ByName(rep.format); err != nil {
+		return err
+	}
+	cat, err := homes.LoadCatalog(catalogPath)
 	if err != nil {
 		return err
 	}
-	state, err := eng.stateDir()
+	state, err := homes.StateDir(eng.state, "plimsoll")
 	if err != nil {
 		return err
+	}
+	if order.Layout == "" {
+		var dir *homes.RunDir
+		if dir, err = homes.NewRunDir(state); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, dir.Close()) }()
+		order.Layout = filepath.Join(dir.Path, "layout")
 	}
 	builder, err := homes.NewBuilder(ctx, eng.builder, state)
 	if err != nil {
@@ -106,33 +107,45 @@ func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *
 	if err := delivery.Gate.UnmarshalText([]byte(rep.gate)); err != nil {
 		return err
 	}
+	kept := cmd.Flags().Changed("out")
 	progress := out.progress(cmd)
 	delivered, failed := delivery.Run(ctx, pipeline.NewRun(pipeline.Options{Events: progress.Event}), order)
 	progress.Close()
-	return errors.Join(showDelivered(cmd, out, rep, delivered, failed), failed)
+	return errors.Join(showDelivered(cmd, out, rep, delivered, failed, kept), failed)
 }
 
 // showDelivered writes what was done, or the findings that stopped it.
-func showDelivered(cmd *cobra.Command, out *output, rep *reporting, d *pipeline.Delivered, failed error) error {
+func showDelivered(cmd *cobra.Command, out *output, rep *reporting, d *pipeline.Delivered, failed error, kept bool) error {
+	if d.Build != nil && !kept {
+		d.Build.Layout = "" // it is removed with the run
+	}
 	if out.json {
 		return console.JSON(cmd.OutOrStdout(), d)
 	}
-	if d.Definition != nil {
+	judged := slices.ContainsFunc(d.Records, func(r pipeline.Record) bool { return r.Stage == "lint" })
+	if judged { // without an answer there is no report: an empty one would look like a clean one
 		err := rep.write(cmd, out, d.Definition, d.Findings)
 		if _, gate := errors.AsType[*finding.GateError](err); err != nil && !gate {
 			return err
 		}
 	}
 	if failed == nil && rep.format == "text" {
-		return printDelivered(cmd.OutOrStdout(), d)
+		return printDelivered(cmd.OutOrStdout(), d, kept)
 	}
 	return nil
 }
 
-func printDelivered(w io.Writer, d *pipeline.Delivered) error {
-	_, err := fmt.Fprintf(w, "%s\nlayout %s\n", d.Build.Digest, d.Build.Layout)
-	if err == nil && d.Reference != "" {
-		_, err = fmt.Fprintf(w, "published %s\n", d.Reference)
+func printDelivered(w io.Writer, d *pipeline.Delivered, kept bool) error {
+	lines := []string{d.Build.Digest.String()}
+	if kept {
+		lines = append(lines, "layout "+d.Build.Layout)
 	}
+	if d.Verdict == nil {
+		lines = append(lines, "not tested: the definition has no features")
+	}
+	if d.Reference != "" {
+		lines = append(lines, "published "+d.Reference)
+	}
+	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 )
@@ -34,7 +35,7 @@ With --repo it also says what the catalog makes of a definition: which inputs ar
   plimsoll catalog check catalog.yaml --repo . --format sarif > bases.sarif`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cat, err := loadCatalog(args[0])
+			cat, err := homes.LoadCatalog(args[0])
 			if err != nil {
 				return err
 			}
@@ -89,10 +90,10 @@ func printPlan(cmd *cobra.Command, def *definition.Definition, plan *catalog.Pla
 		errs = append(errs, err)
 	}
 	for _, d := range plan.Decisions {
-		mark, what := style.Good("allowed"), d.Effective
+		mark, what := style.Good("allowed"), catalog.Printable(d.Effective)
 		switch {
 		case !d.Allowed:
-			mark, what = style.Bad("refused"), d.Input.Ref
+			mark, what = style.Bad("refused"), catalog.Printable(d.Input.Ref)
 		case d.Moved:
 			mark, what = style.Note("moved  "), d.Input.Ref+" -> "+d.Effective
 		}

@@ -48,7 +48,7 @@ func printInputs(w io.Writer, style console.Style, list []catalog.Input) error {
 		if !in.Reachable {
 			note = style.Dim(" (stage not needed)")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.19s%s\n", in.Place, in.Role, in.Platform, in.Ref, in.Digest, note)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.19s%s\n", in.Place, in.Role, in.Platform, catalog.Printable(in.Ref), in.Digest, note)
 	}
 	return t.Flush()
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
-	"github.com/plimsoll-dev/plimsoll/sdk/blackbox"
-	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 )
 
 func main() {
-	log.SetOutput(io.Discard) // libraries that log there have nothing to say to a user
+	log.SetOutput(io.Discard)      // libraries that log there have nothing to say to a user
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error like any other: clean up, then end
 	os.Exit(run())
 }
 
@@ -33,19 +33,12 @@ func run() int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(root.ErrOrStderr(), "%s %v\n", console.StyleFor(root.ErrOrStderr()).Bad("plimsoll:"), err)
-	return exitCode(err)
-}
-
-// exitCode tells an answer that stops at the gate (1) from a question that could not be answered (2).
-func exitCode(err error) int {
-	var gate *finding.GateError
-	var failed *blackbox.FailedError
-	var untested *blackbox.UntestedError
-	if errors.As(err, &gate) || errors.As(err, &failed) || errors.As(err, &untested) {
-		return 1
+	text := console.Clean(err.Error())
+	if _, dirty := errors.AsType[*definition.DirtyError](err); dirty {
+		text += " (with --dirty)"
 	}
-	return 2
+	fmt.Fprintln(root.ErrOrStderr(), console.StyleFor(root.ErrOrStderr()).Bad("plimsoll:"), text)
+	return console.ExitCode(err)
 }
 
 func newRoot() *cobra.Command {

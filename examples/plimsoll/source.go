@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/spf13/cobra"
@@ -61,20 +60,4 @@ func (s *source) inputs(ctx context.Context, def *definition.Definition, client 
 	return inputs.List(ctx, def, inputs.Options{
 		Platforms: s.platforms, Args: s.args, Target: s.target, Resolver: client,
 	})
-}
-
-// loadCatalog reads a catalog from a file, or from all YAML files below a directory.
-func loadCatalog(path string) (*catalog.Catalog, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return catalog.LoadFS(os.DirFS(path), ".")
-	}
-	src, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return catalog.Load(path, src)
 }

@@ -34,7 +34,10 @@ OCI layout. Every platform of an index is tested where it can run; the others ar
   plimsoll test registry.example/team/app@sha256:... --features hardening.feature --sandbox docker`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			state, err := eng.stateDir()
+			if _, ok := results.Formats()[format]; !ok {
+				return fmt.Errorf("result format %q is not one of %s", format, strings.Join(formats(), ", "))
+			}
+			state, err := homes.StateDir(eng.state, "plimsoll")
 			if err != nil {
 				return err
 			}
@@ -112,14 +115,12 @@ func formats() []string { return slices.Sorted(maps.Keys(results.Formats())) }
 // writeVerdict writes the results in the format asked for.
 func writeVerdict(cmd *cobra.Command, out *output, format string, verdict *blackbox.Verdict) error {
 	w := cmd.OutOrStdout()
-	write, ok := results.Formats()[format]
 	switch {
 	case out.json:
 		return console.JSON(w, verdict)
-	case !ok:
-		return fmt.Errorf("result format %q is not one of %s", format, strings.Join(formats(), ", "))
 	case format == "pretty":
 		return results.Pretty(w, verdict, results.Options{Color: bool(console.StyleFor(w))})
+	default:
+		return results.Formats()[format](w, verdict)
 	}
-	return write(w, verdict)
 }

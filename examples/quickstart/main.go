@@ -13,7 +13,6 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -34,23 +33,20 @@ type options struct {
 }
 
 func main() {
-	log.SetOutput(io.Discard) // libraries that log there have nothing to say to a user
+	log.SetOutput(io.Discard)      // libraries that log there have nothing to say to a user
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error like any other: clean up, then end
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	cmd := newCommand()
 	err := cmd.ExecuteContext(ctx)
 	stop()
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s %v\n", console.StyleFor(os.Stderr).Bad("quickstart:"), err)
-		os.Exit(exitCode(err))
+	if err == nil {
+		return
 	}
-}
-
-// exitCode is 1 when the image or the refusal did not turn out as it should, 2 when the program could not work.
-func exitCode(err error) int {
+	fmt.Fprintln(os.Stderr, console.StyleFor(os.Stderr).Bad("quickstart:"), console.Clean(err.Error()))
 	if errors.Is(err, errOutcome) {
-		return 1
+		os.Exit(1)
 	}
-	return 2
+	os.Exit(console.ExitCode(err))
 }
 
 func newCommand() *cobra.Command {
@@ -90,7 +86,7 @@ Exit codes: 0 all went as it should, 1 it did not, 2 it could not work.`,
 	f.StringVar(&o.dir, "dir", "", "directory of the definition in the repository (default: its root)")
 	f.StringVar(&o.dockerfile, "dockerfile", "", "the definition's file (default: Dockerfile)")
 	f.StringVar(&o.catalog, "catalog", "", "catalog file or directory (default: the one it brings with it)")
-	f.StringVar(&o.registry, "registry", "", "repository to publish to, such as registry.example/team/app (default: one on loopback)")
+	f.StringVar(&o.registry, "registry", "", "repository to publish to, such as registry.example/team/app (default: one on loopback; with --repo: not published)")
 	f.StringVar(&o.builder, "builder", "embedded", homes.BuilderHelp)
 	f.StringVar(&o.sandbox, "sandbox", "auto", homes.SandboxHelp)
 	f.StringToStringVar(&o.args, "build-arg", nil, "build arguments, NAME=VALUE")
@@ -103,22 +99,6 @@ Exit codes: 0 all went as it should, 1 it did not, 2 it could not work.`,
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show no progress")
 	f.BoolVar(&o.json, "json", false, "print what was done as one JSON document")
 	cmd.MarkFlagsMutuallyExclusive("registry", "serve")
+	cmd.MarkFlagsMutuallyExclusive("repo", "serve")
 	return cmd
-}
-
-// stateDir is where caches are kept between runs.
-func (o options) stateDir() (string, error) {
-	dir := o.state
-	if dir == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return "", fmt.Errorf("no directory for caches: %w; name one with --state", err)
-		}
-		dir = filepath.Join(cache, "plimsoll", "quickstart")
-	}
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
-	}
-	return dir, os.MkdirAll(dir, 0o700)
 }

@@ -53,6 +53,7 @@ func TestQuickstart(t *testing.T) {
 			Diff      string
 			Records   []struct{ Stage, Error string }
 			Verdict   struct{ Digest string }
+			Build     struct{ Layout string }
 		}
 		Refused struct {
 			Findings []struct {
@@ -64,7 +65,6 @@ func TestQuickstart(t *testing.T) {
 			}
 			Records []struct{ Stage, Error string }
 		}
-		Layout string
 	}
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
@@ -75,7 +75,7 @@ func TestQuickstart(t *testing.T) {
 	if !strings.Contains(got.Delivered.Diff, "base/userland:1.4.9@sha256:") {
 		t.Errorf("the diff does not show the move to 1.4.9:\n%s", got.Delivered.Diff)
 	}
-	index, err := registry.LoadLayout(got.Layout)
+	index, err := registry.LoadLayout(got.Delivered.Build.Layout)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func commitAll(dir, message string) (string, error) {
 	if err := tree.AddWithOptions(&git.AddOptions{All: true}); err != nil {
 		return "", err
 	}
-	// A fixed author and time: the same source is the same commit, and so the same image, every time.
+	// A fixed author and time: the same source, with the same address of the registry, is the same commit every time.
 	author := &object.Signature{Name: "Ada", Email: "ada@example.com", When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	commit, err := tree.Commit(message, &git.CommitOptions{Author: author, Committer: author})
 	if err != nil {

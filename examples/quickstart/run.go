@@ -13,7 +13,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
-	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
@@ -29,13 +29,11 @@ type result struct {
 	Delivered *pipeline.Delivered `json:"delivered"`
 	// Refused is the second, forbidden definition of the demonstration.
 	Refused *pipeline.Delivered `json:"refused,omitempty"`
-	// Layout is the directory of the image's OCI layout.
-	Layout string `json:"layout,omitempty"`
 }
 
 func run(cmd *cobra.Command, o options) (err error) {
 	ctx := cmd.Context()
-	state, err := o.stateDir()
+	state, err := homes.StateDir(o.state, filepath.Join("plimsoll", "quickstart"))
 	if err != nil {
 		return err
 	}
@@ -52,20 +50,24 @@ func run(cmd *cobra.Command, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, demo.close()) }()
-	delivery, done, err := newDelivery(ctx, o, state, client, demo)
+	engines, err := pipeline.Do(ctx, execution, "engines", func(ctx context.Context) (*engines, error) {
+		return start(ctx, o, state)
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, done()) }()
-
-	order := o.order(demo.dir)
+	defer func() { err = errors.Join(err, engines.close()) }()
+	delivery := pipeline.Delivery{
+		Catalog: demo.catalog, Registry: client, Builder: engines.builder, Sandbox: engines.sandbox, Rules: rules.All(),
+	}
+	order := o.order(demo.dir.Path)
 	var res result
 	res.Delivered, err = delivery.Run(ctx, execution, order)
 	if err == nil && demo.refusal {
-		res.Refused, err = refuse(ctx, delivery, order)
+		res.Refused, err = refuse(ctx, &delivery, order)
 	}
 	if err == nil {
-		res.Layout, err = keepLayout(order.Layout, o.out, state)
+		err = keepLayout(res.Delivered.Build, o.out, state)
 	}
 	progress.Close()
 	if err := errors.Join(show(cmd.OutOrStdout(), o, res, err), err); err != nil {
@@ -74,41 +76,25 @@ func run(cmd *cobra.Command, o options) (err error) {
 	return serve(ctx, cmd.ErrOrStderr(), o)
 }
 
-// newDelivery puts the parts together; the function returned gives them back.
-func newDelivery(ctx context.Context, o options, state string, client *registry.Client, demo *demonstration) (*pipeline.Delivery, func() error, error) {
-	cat, err := loadCatalog(o, demo)
-	if err != nil {
-		return nil, nil, err
-	}
-	builder, err := homes.NewBuilder(ctx, o.builder, state)
-	if err != nil {
-		return nil, nil, err
-	}
-	runtime, err := homes.NewSandbox(ctx, o.sandbox, state)
-	if err != nil {
-		return nil, nil, errors.Join(err, builder.Close())
-	}
-	return &pipeline.Delivery{Catalog: cat, Registry: client, Builder: builder, Sandbox: runtime, Rules: rules.All()},
-		func() error { return errors.Join(runtime.Close(), builder.Close()) }, nil
+// engines are where images are built and tested.
+type engines struct {
+	builder homes.Builder
+	sandbox homes.Sandbox
 }
 
-func loadCatalog(o options, demo *demonstration) (*catalog.Catalog, error) {
-	if o.catalog == "" {
-		return catalog.Load("catalog.yaml", demo.catalog)
-	}
-	info, err := os.Stat(o.catalog)
-	if err != nil {
-		return nil, fmt.Errorf("the catalog: %w", err)
-	}
-	if info.IsDir() {
-		return catalog.LoadFS(os.DirFS(o.catalog), ".")
-	}
-	src, err := os.ReadFile(o.catalog)
+func start(ctx context.Context, o options, state string) (*engines, error) {
+	builder, err := homes.NewBuilder(ctx, o.builder, state)
 	if err != nil {
 		return nil, err
 	}
-	return catalog.Load(o.catalog, src)
+	sandbox, err := homes.NewSandbox(ctx, o.sandbox, state)
+	if err != nil {
+		return nil, errors.Join(err, builder.Close())
+	}
+	return &engines{builder, sandbox}, nil
 }
+
+func (e *engines) close() error { return errors.Join(e.sandbox.Close(), e.builder.Close()) }
 
 // order is what the flags ask for.
 func (o options) order(dir string) pipeline.Order {
@@ -118,8 +104,11 @@ func (o options) order(dir string) pipeline.Order {
 		Load:       definition.LoadOptions{Dir: o.dir, Dockerfile: o.dockerfile},
 		Platforms:  o.platforms,
 		Args:       o.args,
-		Layout:     filepath.Join(dir, "layout"),
+		Layout:     o.out,
 		Publish:    o.registry,
+	}
+	if order.Layout == "" {
+		order.Layout = filepath.Join(dir, "layout")
 	}
 	if o.network {
 		order.Network = "host"
@@ -127,24 +116,24 @@ func (o options) order(dir string) pipeline.Order {
 	return order
 }
 
-// keepLayout moves the layout to where it stays: out, or a place below state that each run replaces.
-func keepLayout(layout, out, state string) (string, error) {
-	if out == "" {
-		out = filepath.Join(state, "layout")
-		if err := os.RemoveAll(out); err != nil {
-			return "", err
-		}
+// keepLayout moves the layout out of the run's directory, to a place below state that each run replaces. One that a flag
+// named is there already.
+func keepLayout(result *build.Result, out, state string) error {
+	if out != "" {
+		return nil
 	}
-	if err := os.Rename(layout, out); err != nil {
-		return "", fmt.Errorf("the OCI layout stays in %s: %w", layout, err)
+	kept := filepath.Join(state, "layout")
+	if err := errors.Join(os.RemoveAll(kept), os.Rename(result.Layout, kept)); err != nil {
+		return fmt.Errorf("keeping the OCI layout: %w", err)
 	}
-	return out, nil
+	result.Layout = kept
+	return nil
 }
 
 // refuse tries the definition that hides a base, and fails if it gets through or if anything but findings stops it.
 func refuse(ctx context.Context, delivery *pipeline.Delivery, order pipeline.Order) (*pipeline.Delivered, error) {
 	order.Load.Dockerfile = "hidden.Dockerfile"
-	order.Layout += "-refused"
+	order.Layout += ".refused" // nothing should come to be there
 	refused, err := delivery.Run(ctx, pipeline.NewRun(pipeline.Options{}), order)
 	var gate *finding.GateError
 	switch {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/plimsoll-dev/plimsoll/internal/homes"
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry/registrytest"
 )
@@ -19,13 +21,12 @@ var catalogFile []byte
 
 // demonstration is all that the program brings with it where no flag names the user's own.
 type demonstration struct {
-	catalog []byte
+	catalog *catalog.Catalog
 	// refusal says that the second, forbidden definition is there to be tried.
 	refusal bool
 
 	registry *registrytest.Server
-	// dir is a directory for this run alone.
-	dir string
+	dir      *homes.RunDir
 }
 
 // setUp starts what the flags did not name, and sets the flags to it.
@@ -36,16 +37,20 @@ func setUp(ctx context.Context, o *options, state string, client *registry.Clien
 	case !own && (o.catalog != "" || o.commit != "" || o.dir != "" || o.dockerfile != ""):
 		return nil, errors.New("--catalog, --commit, --dir and --dockerfile need --repo")
 	}
-	d := &demonstration{catalog: catalogFile}
+	d := &demonstration{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if d.dir, err = os.MkdirTemp(state, "run-"); err != nil || o.repo != "" {
+	if d.dir, err = homes.NewRunDir(state); err != nil {
+		return nil, err
+	}
+	if o.repo != "" {
+		d.catalog, err = homes.LoadCatalog(o.catalog)
 		return d, err
 	}
-	blobs := filepath.Join(d.dir, "blobs")
+	blobs := filepath.Join(d.dir.Path, "blobs")
 	if err := os.Mkdir(blobs, 0o755); err != nil {
 		return nil, err
 	}
@@ -55,16 +60,16 @@ func setUp(ctx context.Context, o *options, state string, client *registry.Clien
 	if err := pushBases(ctx, client, d.registry.Host); err != nil {
 		return nil, err
 	}
-	o.repo = filepath.Join(d.dir, "greeter")
+	o.repo = filepath.Join(d.dir.Path, "greeter")
 	if o.commit, err = commitService(o.repo, d.registry.Host); err != nil {
 		return nil, err
 	}
 	if o.registry == "" {
 		o.registry = d.registry.Host + "/team/greeter"
 	}
-	d.catalog = bytes.ReplaceAll(d.catalog, []byte("localhost:5000"), []byte(d.registry.Host))
 	d.refusal = true
-	return d, nil
+	d.catalog, err = catalog.Load("catalog.yaml", bytes.ReplaceAll(catalogFile, []byte("localhost:5000"), []byte(d.registry.Host)))
+	return d, err
 }
 
 // close stops the registry and removes what was made for one run.
@@ -73,8 +78,8 @@ func (d *demonstration) close() error {
 	if d.registry != nil {
 		err = d.registry.Close()
 	}
-	if d.dir != "" {
-		err = errors.Join(err, os.RemoveAll(d.dir))
+	if d.dir != nil {
+		err = errors.Join(err, d.dir.Close())
 	}
 	return err
 }

@@ -24,7 +24,7 @@ func show(w io.Writer, o options, res result, failed error) error {
 	if _, refused := errors.AsType[*finding.GateError](failed); refused {
 		p.printf("\n%s\n", p.style.Bad("Refused. Nothing was built."))
 	}
-	if res.Layout != "" {
+	if failed == nil {
 		p.image(o, res)
 	}
 	if res.Refused != nil {
@@ -80,8 +80,10 @@ func (p *page) delivered(d *pipeline.Delivered) {
 			p.printf("  %s %s\n", p.style.Note("weakness:"), weakness)
 		}
 	}
-	if d.Verdict != nil {
-		p.title("Black-box test")
+	p.title("Black-box test")
+	if d.Verdict == nil {
+		p.printf("  not tested\n")
+	} else {
 		counts := d.Verdict.Counts()
 		p.printf("  %d scenarios passed, %d did not, in %s, on %s\n", counts[blackbox.Passed], total(counts)-counts[blackbox.Passed],
 			console.Duration(d.Verdict.Duration), d.Verdict.Runtime)
@@ -104,11 +106,11 @@ func (p *page) bases(plan *catalog.Plan) {
 		}
 		switch {
 		case !d.Allowed:
-			p.printf("  %s %s for stage %s\n", p.style.Bad("refused"), d.Input.Ref, d.Input.Stage)
+			p.printf("  %s %s for stage %s\n", p.style.Bad("refused"), catalog.Printable(d.Input.Ref), d.Input.Stage)
 		case d.Moved:
 			p.printf("  %s   %s -> %s for stage %s (%s)\n", p.style.Note("moved"), d.Input.Ref, d.Effective, d.Input.Stage, d.Reason)
 		default:
-			p.printf("  %s %s for stage %s\n", p.style.Good("allowed"), d.Effective, d.Input.Stage)
+			p.printf("  %s %s for stage %s\n", p.style.Good("allowed"), catalog.Printable(d.Effective), d.Input.Stage)
 		}
 	}
 }
@@ -128,6 +130,10 @@ func (p *page) diff(diff string) {
 
 func (p *page) findings(d *pipeline.Delivered) {
 	p.title("Findings")
+	if d.Plan == nil {
+		p.printf("  none: nothing was judged\n")
+		return
+	}
 	r := report.Report{Findings: d.Findings}
 	if d.Definition != nil {
 		r.Source = console.Source(d.Definition.File)
@@ -148,7 +154,7 @@ func (p *page) image(o options, res result) {
 	} else {
 		p.printf("  %s, not published: name a repository with --registry\n", res.Delivered.Build.Digest)
 	}
-	p.printf("  on disk:   %s (an OCI layout)\n", res.Layout)
+	p.printf("  on disk:   %s (an OCI layout)\n", res.Delivered.Build.Layout)
 }
 
 func (p *page) refused(d *pipeline.Delivered) {

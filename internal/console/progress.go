@@ -93,7 +93,7 @@ func (p *Progress) start(stage string) {
 }
 
 func (p *Progress) progress(e pipeline.Event) {
-	text := strings.TrimSpace(e.Message)
+	text := Clean(strings.TrimSpace(e.Message))
 	if s := p.running[e.Stage]; s != nil {
 		s.mu.Lock()
 		s.text = text

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/docker"
@@ -13,6 +14,9 @@ import (
 
 // SandboxHelp explains the names that [NewSandbox] takes.
 const SandboxHelp = `where to run images under test: "docker", "embedded" (namespaces of this machine), or "auto" (docker when it answers)`
+
+// patience is how long a Docker daemon may take to answer before it counts as not there.
+const patience = 5 * time.Second
 
 // Sandbox is a runtime that holds resources until it is closed.
 type Sandbox interface {
@@ -24,8 +28,13 @@ type Sandbox interface {
 func NewSandbox(ctx context.Context, name, state string) (Sandbox, error) {
 	switch name {
 	case "auto":
-		if runtime, err := inDocker(ctx); err == nil {
+		ask, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if runtime, err := inDocker(ask); err == nil {
 			return runtime, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		return embeddedSandbox(ctx, state)
 	case "docker":

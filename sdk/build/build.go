@@ -86,15 +86,15 @@ type Source struct {
 type Result struct {
 	// Index is the image index in Layout, one manifest for each platform, an index even for one platform. The layout's
 	// index.json names it and nothing else. Its layers are read from Layout when needed.
-	Index v1.ImageIndex
+	Index v1.ImageIndex `json:"-"`
 	// Digest is Index's digest.
-	Digest v1.Hash
+	Digest v1.Hash `json:"digest"`
 	// Layout is Request.Layout.
-	Layout string
+	Layout string `json:"layout,omitempty"`
 	// Home says where it was built and how far that can be trusted; it ends up in the record.
-	Home Home
+	Home Home `json:"home"`
 	// Steps are the executed and cached steps, in order.
-	Steps []Step
+	Steps []Step `json:"steps,omitempty"`
 }
 
 // Home describes where a build ran.

@@ -39,6 +39,9 @@ func parseLocation(repository string) (location, error) {
 		l.auth.Password, _ = u.User.Password()
 		l.url.User = nil
 	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return l, errors.New("the URL of a repository has neither query nor fragment; give the ref and credentials by themselves")
+	}
 	switch l.scheme {
 	case "https", "http", "ssh":
 		if u.Host == "" || strings.Trim(u.Path, "/") == "" {

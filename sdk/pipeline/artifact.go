@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -44,8 +45,12 @@ func annotate(result *build.Result, out *Delivered) (*build.Result, error) {
 // no verdict.
 func (d *Delivery) test(ctx context.Context, run *Run, order Order, out *Delivered) (*blackbox.Verdict, error) {
 	features, err := order.features(out.Definition.Context)
-	if features == nil || err != nil {
+	if err != nil {
 		return nil, err
+	}
+	if features == nil {
+		run.Progress("test", "not tested: the definition has no features")
+		return nil, nil
 	}
 	suite := blackbox.Suite{
 		Features: features,
@@ -102,13 +107,16 @@ const (
 	AnnotationRequestedDigest = "dev.plimsoll.base.requested.digest"
 )
 
-// originOf says where an image comes from.
+// originOf says where an image comes from. A path means nothing on another machine, so only a URL is named as source.
 func originOf(out *Delivered) map[string]string {
-	return map[string]string{
-		"org.opencontainers.image.source":   out.Source.Repository,
+	origin := map[string]string{
 		"org.opencontainers.image.revision": out.Source.Commit,
 		"org.opencontainers.image.created":  out.Source.CommitTime.UTC().Format(time.RFC3339),
 	}
+	if scheme, _, ok := strings.Cut(out.Source.Repository, "://"); ok && scheme != "file" {
+		origin["org.opencontainers.image.source"] = out.Source.Repository
+	}
+	return origin
 }
 
 // annotations say where the manifest for a platform comes from and what it stands on.

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -50,43 +49,17 @@ type Registry interface {
 	Push(ctx context.Context, repository string, index v1.ImageIndex, opts registry.PushOptions) (name.Digest, error)
 }
 
-// Order is what to deliver. Repository and Layout are required.
-type Order struct {
-	// Repository is a URL or path, Ref a commit, branch or tag in it (default HEAD), and Load says the rest: the context's
-	// directory, the Dockerfile's name, limits.
-	Repository, Ref string
-	Load            definition.LoadOptions
-	// Labels describe the project to the catalog's exceptions.
-	Labels map[string]string
-	// Platforms, Target, Args, Secrets and Network are those of build.Request.
-	Platforms []string
-	Target    string
-	Args      map[string]string
-	Secrets   map[string][]byte
-	Network   build.Network
-	// Features are the black-box tests. Nil takes the definition's own, from [FeaturesDir] of its context.
-	Features fs.FS
-	// Layout is the directory for the OCI layout; see build.Request.
-	Layout string
-	// Publish is the repository to publish to ("registry.example/team/app"), Tags what its digest is called there.
-	// An empty Publish stops the delivery after the test.
-	Publish string
-	Tags    []string
-}
-
-// FeaturesDir is where a definition keeps its black-box tests: every .feature file below this directory of its context.
-const FeaturesDir = "features"
-
 // Delivered is what a delivery did. Fields of stages that were not reached are zero.
 type Delivered struct {
 	Definition *definition.Definition `json:"-"`
-	Source     definition.Source      `json:"source"`
+	Source     definition.Source      `json:"source,omitzero"`
 	Inputs     []catalog.Input        `json:"inputs,omitempty"`
 	Plan       *catalog.Plan          `json:"plan,omitempty"`
-	// Diff is what the plan changed in the Dockerfile, as a patch that git apply takes; empty when nothing moved.
+	// Diff is what is built instead of what the Dockerfile says, as a patch that git apply takes. Where platforms differ it
+	// is one patch for each, one after the other.
 	Diff string `json:"diff,omitempty"`
 	// Findings are those of the catalog and of the rules, sorted.
-	Findings []finding.Finding `json:"findings"`
+	Findings []finding.Finding `json:"findings,omitempty"`
 	Build    *build.Result     `json:"build,omitempty"`
 	Verdict  *blackbox.Verdict `json:"verdict,omitempty"`
 	// Reference is the published image, "repository@sha256:...".
@@ -108,6 +81,9 @@ func (d *Delivery) Run(ctx context.Context, run *Run, order Order) (*Delivered, 
 
 func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Delivered) (err error) {
 	out.Definition, err = Do(ctx, run, "checkout", func(ctx context.Context) (*definition.Definition, error) {
+		if err := order.check(); err != nil {
+			return nil, err
+		}
 		return definition.Load(ctx, order.Repository, order.Ref, order.Load)
 	})
 	if err != nil {
@@ -176,11 +152,6 @@ func (d *Delivery) plan(ctx context.Context, run *Run, order Order, out *Deliver
 	}
 	out.Findings = finding.Sort(append(out.Findings, plan.Findings...))
 	return plan, nil
-}
-
-// project is what the catalog's exceptions are matched with.
-func (o Order) project(source definition.Source) catalog.Project {
-	return catalog.Project{Repository: source.Repository, Directory: source.Directory, Labels: o.Labels}
 }
 
 // judge adds what the rules find, stops where the gate says so, and returns the definition with every image pinned. The

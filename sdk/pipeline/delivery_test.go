@@ -89,7 +89,6 @@ func TestDeliveryPublishesWhatItTested(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"org.opencontainers.image.source":      got.Source.Repository,
 		"org.opencontainers.image.revision":    got.Source.Commit,
 		"org.opencontainers.image.created":     "2026-01-02T03:04:05Z",
 		"org.opencontainers.image.base.name":   s.server.Ref("base/demo:1.4.9"),

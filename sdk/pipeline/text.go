@@ -63,7 +63,7 @@ func (d *Delivery) pinned(ctx context.Context, order Order, out *Delivered, plat
 	}
 	planned := map[string]bool{}
 	for _, decision := range out.Plan.Decisions {
-		planned[decision.Digest] = decision.Allowed
+		planned[decision.Digest] = planned[decision.Digest] || decision.Allowed
 	}
 	for _, in := range read {
 		if in.Kind == catalog.KindImage && in.Reachable && !planned[in.Digest] {
