@@ -73,23 +73,22 @@ func (c *Command) lastEnd() int {
 	return c.name.end
 }
 
-// Has says whether one of the flags is given: "--yes" also as --yes=..., "-y" also within a cluster such as -qy.
-func (c *Command) Has(flags ...string) bool {
-	_, ok := c.find(flags)
-	return ok
+// Is says whether the argument is one of the flags: "--yes" also as --yes=..., "-y" also within a cluster such as -qy.
+func (a Arg) Is(flags ...string) bool {
+	return a.IsFlag() && slices.ContainsFunc(flags, func(f string) bool { return isFlag(a.Text, f) })
 }
 
-// find returns the index of the first argument that is one of the flags.
-func (c *Command) find(flags []string) (int, bool) {
-	for i, a := range c.Args {
+// Has says whether one of the flags is given, see [Arg.Is], before "--".
+func (c *Command) Has(flags ...string) bool {
+	for _, a := range c.Args {
 		if a.Text == "--" {
 			break
 		}
-		if a.IsFlag() && slices.ContainsFunc(flags, func(f string) bool { return isFlag(a.Text, f) }) {
-			return i, true
+		if a.Is(flags...) {
+			return true
 		}
 	}
-	return 0, false
+	return false
 }
 
 func isFlag(text, flag string) bool {

@@ -77,7 +77,7 @@ func (c *Command) script() *Script {
 	}
 	for i := 0; i < len(c.Args); i++ {
 		switch a := c.Args[i]; {
-		case a.IsFlag() && isFlag(a.Text, "-c") && i+1 < len(c.Args):
+		case a.Is("-c") && i+1 < len(c.Args):
 			return inner.fromArg(c.Args[i+1])
 		case takesOption(a.Text):
 			i++

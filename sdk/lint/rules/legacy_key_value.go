@@ -28,13 +28,15 @@ var legacyKeyValue = lint.Rule{
 	},
 }
 
-// withEquals writes a pair as name=value. A value with space needs quotes; one with quotes or escapes of its own may
-// mean something else inside them and is left alone.
+// withEquals writes a pair as name=value. A value with space needs quotes; what has quotes or escapes of its own may mean
+// something else then and is left alone.
 func withEquals(f *definition.File, p definition.Pair) ([]finding.Edit, bool) {
 	gap := string(f.Src[p.Name.End.Offset:p.Value.Start.Offset])
 	value := p.Value.Text
-	if strings.TrimLeft(gap, " \t") != "" || value == "" || strings.ContainsAny(value, `\"'`) || strings.IndexByte(value, f.Escape) >= 0 ||
-		strings.ContainsFunc(value, func(r rune) bool { return unicode.IsSpace(r) && r != ' ' && r != '\t' }) {
+	special := func(r rune) bool {
+		return r == '\\' || r == '"' || r == '\'' || r == rune(f.Escape) || unicode.IsSpace(r) && r != ' ' && r != '\t'
+	}
+	if strings.TrimLeft(gap, " \t") != "" || value == "" || strings.ContainsFunc(p.Name.Text+value, special) {
 		return nil, false
 	}
 	equals := lint.Delete(p.Name.End, p.Value.Start)

@@ -57,8 +57,7 @@ func insecureArg(c *lint.Command) (lint.Arg, bool) {
 		return lint.Arg{}, false
 	}
 	for i, a := range c.Args {
-		one := lint.Command{Args: c.Args[i : i+1]}
-		if one.Has(flags...) && (slices.Contains(flags, a.Text) || !strings.HasSuffix(a.Text, "=false")) {
+		if a.Is(flags...) && (slices.Contains(flags, a.Text) || !strings.HasSuffix(a.Text, "=false")) {
 			return a, true
 		}
 		text := strings.ToLower(a.Text)

@@ -3,6 +3,7 @@ package rules
 import (
 	"strings"
 
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 )
@@ -14,7 +15,7 @@ var undeclaredArgInFrom = lint.Rule{
 	Run: func(pass *lint.Pass) {
 		args := globalArgs(pass.File)
 		for _, stage := range pass.File.Stages {
-			for _, w := range []wordOf{stage.Base, stage.Platform} {
+			for _, w := range []definition.Word{stage.Base, stage.Platform} {
 				for _, name := range undefined(w.Text, &argEnv{args: args}, pass.File.Escape) {
 					if _, declared := args[name]; declared {
 						continue // without a default; DF1104 looks at that

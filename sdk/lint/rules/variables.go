@@ -6,12 +6,7 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
-
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 )
-
-// wordOf is short for the type that rules handle most.
-type wordOf = definition.Word
 
 // names is an environment in which variables have a value, but nobody asks which.
 type names map[string]bool
