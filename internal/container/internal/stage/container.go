@@ -5,13 +5,10 @@ package stage
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -31,15 +28,6 @@ type container struct {
 	processes  []*process // the first is PID 1
 	removing   bool
 	removed    chan struct{} // closed when remove has done its work
-}
-
-// process is one process that the supervisor started.
-type process struct {
-	pid    int // in the supervisor's PID namespace
-	kill   func(syscall.Signal) error
-	killed atomic.Bool // by the supervisor, so not by the memory limit
-	done   chan struct{}
-	exit   Exit // valid when done is closed
 }
 
 // register makes a container known. From then on it can be removed, also while it is started.
@@ -184,74 +172,6 @@ func (c *container) admit(pid int) error {
 	return nil
 }
 
-func (c *container) oomKills() int {
-	for _, g := range c.groups {
-		if g.has("memory") {
-			return g.oomKills()
-		}
-	}
-	return 0
-}
-
-// exitOf reads a wait status. The memory limit counts as the cause of a kill if there were fewer kills by it before, and
-// the supervisor did not kill the process.
-func (c *container) exitOf(p *process, status syscall.WaitStatus, before int) Exit {
-	e := Exit{Code: status.ExitStatus()}
-	if status.Signaled() {
-		e.Signal = status.Signal()
-		e.Code = 128 + int(e.Signal)
-	}
-	e.OOM = e.Code == 128+int(syscall.SIGKILL) && !p.killed.Load() && c.oomKills() > before
-	return e
-}
-
-func (p *process) signal(signal syscall.Signal) error {
-	select {
-	case <-p.done:
-		return os.ErrProcessDone
-	default:
-		return syscall.Kill(p.pid, signal)
-	}
-}
-
-func (c *container) process(number int) (*process, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if number < 0 || number >= len(c.processes) {
-		return nil, &Failure{Op: fmt.Sprintf("process %d of %s", number, c.spec.ID), Errno: syscall.ESRCH}
-	}
-	return c.processes[number], nil
-}
-
-func (c *container) wait(number int) (Exit, error) {
-	p, err := c.process(number)
-	if err != nil {
-		return Exit{}, err
-	}
-	<-p.done
-	return p.exit, nil
-}
-
-func (c *container) signal(number int, signal syscall.Signal) error {
-	p, err := c.process(number)
-	if err != nil {
-		return err
-	}
-	select {
-	case <-p.done:
-		return syscall.ESRCH
-	default:
-	}
-	if signal == syscall.SIGKILL {
-		p.killed.Store(true)
-	}
-	err = p.kill(signal)
-	if errors.Is(err, os.ErrProcessDone) {
-		err = syscall.ESRCH
-	}
-	return failureOrNil("signal "+c.spec.ID, err)
-}
-
 // remove kills the container and removes every trace of it.
 func (s *supervisor) remove(c *container) error {
 	c.mu.Lock()
@@ -282,98 +202,5 @@ func (s *supervisor) remove(c *container) error {
 	s.mu.Lock()
 	delete(s.containers, c.spec.ID)
 	s.mu.Unlock()
-	return err
-}
-
-// killAll kills PID 1, and with it every process of its PID namespace.
-func (c *container) killAll() []*process {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, p := range c.processes {
-		p.killed.Store(true)
-		if i == 0 {
-			_ = p.kill(syscall.SIGKILL)
-		}
-	}
-	return c.processes
-}
-
-// helper is a running helper process and the socket to it.
-type helper struct {
-	cmd  *exec.Cmd
-	conn *Conn
-}
-
-func (s *supervisor) helper(name string, stdio []*os.File, attributes *syscall.SysProcAttr) (*helper, error) {
-	if len(stdio) != 3 {
-		return nil, fmt.Errorf("%s takes 3 files, got %d", name, len(stdio))
-	}
-	ours, theirs, err := SocketPair()
-	if err != nil {
-		return nil, err
-	}
-	defer theirs.Close()
-	cmd := &exec.Cmd{
-		Path: fdPath(s.exe), Args: []string{name}, Env: []string{},
-		Stdin: stdio[0], Stdout: stdio[1], Stderr: stdio[2],
-		ExtraFiles: []*os.File{theirs}, SysProcAttr: attributes,
-	}
-	if err := cmd.Start(); err != nil {
-		_ = ours.Close()
-		return nil, failure("start "+name, err)
-	}
-	return &helper{cmd: cmd, conn: ours}, nil
-}
-
-func (h *helper) signal(signal syscall.Signal) error { return h.cmd.Process.Signal(signal) }
-
-// receive waits for a message that is no failure.
-func (h *helper) receive() (stageMessage, []*os.File, error) {
-	var m stageMessage
-	files, err := h.conn.Receive(&m)
-	if err != nil {
-		return m, nil, h.ended(err)
-	}
-	if m.Failure != nil {
-		CloseAll(files)
-		return m, nil, m.Failure
-	}
-	return m, files, nil
-}
-
-// started waits until the helper has become the container's process, just before which it calls ready, or has started it.
-// It returns the terminal, if there is one, and the pid if the helper says one.
-func (h *helper) started(ready func() error) (sent []*os.File, pid int, err error) {
-	done := false
-	for {
-		var m stageMessage
-		files, err := h.conn.Receive(&m)
-		sent = append(sent, files...)
-		switch {
-		case errors.Is(err, io.EOF) && done:
-			return sent, pid, nil
-		case err != nil:
-			CloseAll(sent)
-			return nil, 0, h.ended(err)
-		case m.Failure != nil:
-			CloseAll(sent)
-			return nil, 0, m.Failure
-		}
-		if m.Ready {
-			done, pid = true, m.PID
-		}
-		if m.Ready && pid == 0 {
-			if err := errors.Join(ready(), h.conn.release()); err != nil {
-				CloseAll(sent)
-				return nil, 0, err
-			}
-		}
-	}
-}
-
-func (h *helper) ended(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) {
-		return &Failure{Op: "start", Text: "the container's first process was killed before it could execute its program"}
-	}
 	return err
 }

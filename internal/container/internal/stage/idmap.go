@@ -63,7 +63,7 @@ func openProc() (*os.File, error) {
 	if err != nil {
 		return nil, failure(ProcOp, err)
 	}
-	defer unix.Close(fs)
+	defer unix.Close(fs) //nolint:errcheck // nothing was written to it
 	if err := unix.FsconfigCreate(fs); err != nil {
 		return nil, failure(ProcOp, err)
 	}
