@@ -31,6 +31,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -82,6 +83,7 @@ type Runtime struct {
 	client   *client.Client
 	provider *testcontainers.DockerProvider
 	info     system.Info
+	podman   bool // it is Podman that speaks Docker's API
 	owner    owner
 	seccomp  string // the profile, as an option of a container; "" is the daemon's
 	images   images
@@ -123,6 +125,11 @@ func New(ctx context.Context, options Options) (*Runtime, error) {
 	if r.owner, err = newOwner(r.info.SystemTime); err != nil {
 		return nil, errors.Join(r.explain(err), c.Close())
 	}
+	version, err := c.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return nil, errors.Join(r.explain(err), c.Close())
+	}
+	r.podman = slices.ContainsFunc(version.Components, func(c system.ComponentVersion) bool { return c.Name == "Podman Engine" })
 	if r.seccomp, err = r.seccompOption(); err != nil {
 		return nil, errors.Join(r.explain(err), c.Close())
 	}

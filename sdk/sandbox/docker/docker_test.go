@@ -25,7 +25,7 @@ func newRuntime(t testing.TB) *docker.Runtime {
 			t.Errorf("left behind: %v", left)
 		}
 	})
-	return newRuntimeOf(t, docker.Options{})
+	return newRuntimeOf(t, docker.Options{Host: os.Getenv("DOCKER_HOST")})
 }
 
 func newRuntimeOf(t testing.TB, options docker.Options) *docker.Runtime {
@@ -105,7 +105,7 @@ func leftBy(t testing.TB, pid int) []string {
 	}
 	for _, x := range images.Items {
 		for _, tag := range x.RepoTags {
-			if strings.HasPrefix(tag, "plimsoll-sandbox:") {
+			if strings.HasPrefix(tag, "localhost/plimsoll-sandbox:") {
 				note("image", x.ID, tag)
 			}
 		}

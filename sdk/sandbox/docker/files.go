@@ -55,7 +55,7 @@ func (r *Runtime) commit(ctx context.Context, id string, spec *sandbox.Spec) (st
 		return "", err
 	}
 	if _, err := r.client.CopyToContainer(ctx, id, client.CopyToContainerOptions{
-		DestinationPath: "/", Content: archive, AllowOverwriteDirWithFile: false, CopyUIDGID: true,
+		DestinationPath: "/", Content: archive, AllowOverwriteDirWithFile: false,
 	}); err != nil {
 		return "", fmt.Errorf("put the spec's files in: %w", err)
 	}
@@ -63,7 +63,9 @@ func (r *Runtime) commit(ctx context.Context, id string, spec *sandbox.Spec) (st
 	if err != nil {
 		return "", err
 	}
-	image, err := r.client.ContainerCommit(ctx, id, client.ContainerCommitOptions{Reference: tag.String(), NoPause: true})
+	image, err := r.client.ContainerCommit(ctx, id, client.ContainerCommitOptions{
+		Reference: tag.String(), NoPause: true, Config: &container.Config{}, // Podman wants one
+	})
 	return image.ID, err
 }
 

@@ -68,10 +68,10 @@ func (s *images) load(ctx context.Context, image v1.Image) (*loading, error) {
 
 // put loads the image, or tags it if the daemon has it already, and returns the daemon's id of it.
 func (s *images) put(ctx context.Context, image v1.Image, config *v1.ConfigFile, digest v1.Hash) (string, error) {
-	if len(config.Config.Volumes) > 0 {
-		// The daemon would make them: writable, on its disk, without a limit.
+	if len(config.Config.Volumes) > 0 || config.Config.Healthcheck != nil {
+		// The daemon would make the volumes: writable, on its disk, without a limit. And run the check beside the test.
 		stripped := *config.Config.DeepCopy()
-		stripped.Volumes = nil
+		stripped.Volumes, stripped.Healthcheck = nil, nil
 		var err error
 		if image, err = mutate.Config(image, stripped); err != nil {
 			return "", err

@@ -32,13 +32,6 @@ type Instance struct {
 	run        *run // nil until it runs
 }
 
-// run is one life of the main process.
-type run struct {
-	done chan struct{}
-	exit sandbox.Exit // valid when done is closed
-	err  error
-}
-
 var (
 	_ sandbox.Execer    = (*Instance)(nil)
 	_ sandbox.Signaler  = (*Instance)(nil)
@@ -84,24 +77,6 @@ func (i *Instance) Wait(ctx context.Context) (sandbox.Exit, error) {
 	case <-ctx.Done():
 		return sandbox.Exit{}, context.Cause(ctx)
 	}
-}
-
-func exitOf(code int) sandbox.Exit {
-	exit := sandbox.Exit{Code: code}
-	if signal := code - 128; signal > 0 && signal < 65 {
-		exit.Signal = signal
-	}
-	return exit
-}
-
-// ended asks how the container ended.
-func (i *Instance) ended(ctx context.Context, code int) sandbox.Exit {
-	exit := exitOf(code)
-	// If it was removed at once, its code is all that is known.
-	if state, err := i.container.State(ctx); err == nil && state != nil {
-		exit.OOM = state.OOMKilled
-	}
-	return exit
 }
 
 // Signal sends a signal to the main process. As PID 1 it gets those that it handles, and SIGKILL and SIGSTOP.

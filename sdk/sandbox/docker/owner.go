@@ -13,7 +13,7 @@ import (
 // ownerLabel marks containers, their volumes and networks, repository marks images, both with the text of an owner.
 const (
 	ownerLabel = "dev.plimsoll.sandbox.owner"
-	repository = "plimsoll-sandbox"
+	repository = "localhost/plimsoll-sandbox"
 )
 
 // lease is how long networks and images may be used from another machine than the one that would sweep them; containers

@@ -9,9 +9,10 @@ import (
 
 // seccompOption gives instances the default profile of today's Docker: the one of an older daemon lets through what is
 // dangerous (vsock, which reaches the host of a virtual machine), and that of any daemon may be switched off.
+// Podman takes a profile only from a file on its machine, and keeps its own.
 func (r *Runtime) seccompOption() (string, error) {
 	profile := defaultProfile()
-	if profile == nil || !slices.ContainsFunc(r.info.SecurityOptions, func(o string) bool { return strings.HasPrefix(o, "name=seccomp") }) {
+	if r.podman || profile == nil || !slices.ContainsFunc(r.info.SecurityOptions, func(o string) bool { return strings.HasPrefix(o, "name=seccomp") }) {
 		return "", nil
 	}
 	text, err := json.Marshal(profile)

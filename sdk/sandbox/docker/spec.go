@@ -57,8 +57,7 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 		Config: &container.Config{
 			Image: image, Hostname: name, User: spec.User, WorkingDir: spec.Dir, Env: spec.Env,
 			Entrypoint: args[:1], Cmd: args[1:],
-			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-			Labels:      map[string]string{ownerLabel: mark},
+			Labels: map[string]string{ownerLabel: mark},
 		},
 		HostConfig: host,
 	}
