@@ -116,8 +116,8 @@ func (g *goss) file(name string, r *object) {
 		why = whyText
 	case !strings.HasPrefix(path, "/"):
 		why = "it is relative to a home or working directory"
-	case underRuntime(path):
-		why = "it is made by the engine for a running instance and is no file of the image"
+	case madeByEngine(path):
+		why = whyEngine
 	}
 	if why != "" {
 		g.leaveAll(what, r, why)
@@ -150,15 +150,6 @@ func (g *goss) file(name string, r *object) {
 	for _, key := range []string{"contents", "contains"} { // the older name
 		g.patterns(what, r, key, "the file "+q)
 	}
-}
-
-func underRuntime(path string) bool {
-	for _, dir := range []string{"/dev", "/proc", "/sys"} {
-		if path == dir || strings.HasPrefix(path, dir+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 func (g *goss) pkg(name string, r *object) {

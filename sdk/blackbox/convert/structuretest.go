@@ -204,9 +204,9 @@ func (c *structureTest) unknown(t *object, what string) {
 func (c *structureTest) existence(t *object) {
 	name := t.text("name")
 	what := fmt.Sprintf("file existence test %q", name)
-	path, ok := quote(t.text("path"))
-	if !ok || strings.Contains(path, "$") {
-		c.leave(t.line, what, whyEnv)
+	path, why := c.path(t)
+	if why != "" {
+		c.leaveAll(what, t, why)
 		return
 	}
 	c.scenario("File existence: " + name)
@@ -241,6 +241,21 @@ func (c *structureTest) existence(t *object) {
 		}
 	}
 	c.unknown(t, what)
+}
+
+// path returns the path of a test as it is written in a step, or why it can't be.
+func (c *structureTest) path(t *object) (quoted, why string) {
+	path := t.text("path")
+	quoted, ok := quote(path)
+	switch {
+	case !ok:
+		return "", whyText
+	case strings.Contains(path, "$"):
+		return "", whyEnv
+	case madeByEngine(path):
+		return "", whyEngine
+	}
+	return quoted, ""
 }
 
 // permissions reads a mode as Go prints it ("drwxr-xr-x", "urwxr-xr-x" with setuid), and returns octal digits and a type.
@@ -280,13 +295,9 @@ func permissions(s string) (mode, kind string, ok bool) {
 func (c *structureTest) content(t *object) {
 	name := t.text("name")
 	what := fmt.Sprintf("file content test %q", name)
-	path, ok := quote(t.text("path"))
-	if !ok || strings.Contains(path, "$") {
-		for _, key := range []string{"expectedContents", "excludedContents"} {
-			for range t.list(key) {
-				c.leave(t.lineOf(key), what+": "+key, whyEnv)
-			}
-		}
+	path, why := c.path(t)
+	if why != "" {
+		c.leaveAll(what, t, why)
 		return
 	}
 	c.scenario("File content: " + name)

@@ -127,8 +127,19 @@ func column(cells []string) (string, bool) {
 	return table(rows...)
 }
 
+// madeByEngine says whether an engine puts something at a path of a running instance that is no file of the image.
+func madeByEngine(path string) bool {
+	for _, made := range []string{"/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"} {
+		if path == made || strings.HasPrefix(path, made+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 const (
-	whyFar  = "it is about another machine, which an instance in the sandbox can't reach"
-	whyText = "the text can't be written in a step"
-	whyEnv  = "it refers to the image's environment, which a step does not expand"
+	whyEngine = "it is made by the engine for a running instance and is no file of the image"
+	whyFar    = "it is about another machine, which an instance in the sandbox can't reach"
+	whyText   = "the text can't be written in a step"
+	whyEnv    = "it refers to the image's environment, which a step does not expand"
 )

@@ -89,5 +89,6 @@ Feature: What structure.yaml says about the image
 # structure.yaml:34: command test "expanded": exit code: it refers to the image's environment, which a step does not expand
 # structure.yaml:37: command test "spaces": exit code: the text can't be written in a step
 # structure.yaml:52: file existence test "link": permissions: "Lrwxrwxrwx" is not the mode of a file or directory
-# structure.yaml:56: file existence test "gone": color: container-structure-test has no such field
-# structure.yaml:63: license test: the list of licenses that it allows is Google's
+# structure.yaml:53: file existence test "hosts": uid: it is made by the engine for a running instance and is no file of the image
+# structure.yaml:59: file existence test "gone": color: container-structure-test has no such field
+# structure.yaml:66: license test: the list of licenses that it allows is Google's
