@@ -3,6 +3,7 @@ package buildkit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,8 +21,11 @@ func explain(ctx context.Context, r *request, s *steps, err error) error {
 	engine := &engineError{text: plain(err.Error()), err: err}
 	out := &build.Error{Err: engine}
 	st := s.failed(err)
-	if ctx.Err() != nil {
-		out.Err = context.Cause(ctx)
+	if ended := ctx.Err(); ended != nil {
+		out.Err = ended
+		if cause := context.Cause(ctx); !errors.Is(cause, ended) {
+			out.Err = fmt.Errorf("%w: %w", ended, cause)
+		}
 		st = s.running()
 	}
 	if st != nil {
@@ -108,12 +112,17 @@ var noise = regexp.MustCompile(strings.Join([]string{
 	`failed to (resolve source metadata|load cache key|compute cache key|calculate checksum of ref \S+|load LLB|create LLB definition)( for \S+)?: `,
 	`failed to authorize: `,
 	`failed to fetch \S+ token: `,
+	`failed to call \w+: (\w+: )?`,
 	`rpc error: code = \w+ desc = `,
 	parseError.String(),
 }, "|"))
 
+// dialing matches gRPC's way to say that nobody answers.
+var dialing = regexp.MustCompile(`connection error: desc = "transport: Error while dialing: ([^"]*)"`)
+
 // plain leaves out the noise, and what is said twice in a row.
 func plain(text string) string {
+	text = dialing.ReplaceAllString(text, "$1")
 	parts := strings.Split(noise.ReplaceAllString(text, ""), ": ")
 	return strings.Join(slices.Compact(parts), ": ")
 }

@@ -124,20 +124,21 @@ func (s suite) concurrent(t *testing.T) {
 // stays behind.
 func (s suite) cancel(t *testing.T) {
 	marker := strconv.FormatInt(100000+time.Now().UnixNano()%100000, 10)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
+	enough := errors.New("enough of it")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	req := s.request(t, build.Request{
 		Dockerfile: fmt.Appendf(nil, "FROM %s\nRUN echo begun; sleep %s\n", s.base.Ref, marker),
 		Progress: func(e build.Event) {
 			if e.State == "log" && strings.Contains(string(e.Log), "begun") {
-				cancel()
+				cancel(enough)
 			}
 		},
 	})
 	begin := time.Now()
 	_, err := s.builder.Build(ctx, req)
-	if !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v, want context.Canceled", err)
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, enough) {
+		t.Fatalf("got %v, want context.Canceled and its cause", err)
 	}
 	t.Logf("after %s: %v", time.Since(begin), err)
 	var failed *build.Error
