@@ -57,15 +57,15 @@ func run(ctx context.Context, buildkitd string, rounds, warm int, light bool) er
 			}
 		}
 	}
-	print("median", engines, median)
-	print("best", engines, func(all []time.Duration) float64 { return ms(slices.Min(all)) })
-	print("mean", engines, mean)
+	row("median", engines, median)
+	row("best", engines, func(all []time.Duration) float64 { return ms(slices.Min(all)) })
+	row("mean", engines, mean)
 	return nil
 }
 
 // print prints one figure of what was measured, and the ratios to the last engine. On a machine that does other things
 // too, the best time and the mean of the CPU's time are the fairest.
-func print(title string, engines []*engine, figure func([]time.Duration) float64) {
+func row(title string, engines []*engine, figure func([]time.Duration) float64) {
 	fmt.Printf("%-24s %8s %8s %9s %8s %9s %8s  %s\n", title, "start", "cold", "of CPU", "warm", "of CPU", "memory", "ratios cold, of CPU, warm, of CPU")
 	last := engines[len(engines)-1]
 	for _, e := range engines {
