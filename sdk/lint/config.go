@@ -69,14 +69,17 @@ type Base struct {
 
 // check refuses what would silently do nothing.
 func (c Config) check(rules []Rule) error {
-	ids := make(map[string]bool, len(rules))
-	for _, r := range rules {
-		if ids[r.ID] {
-			return fmt.Errorf("rule %s: given twice", r.ID)
-		}
-		ids[r.ID] = true
+	ids := make([]string, len(rules))
+	for i, r := range rules {
+		ids[i] = r.ID
 		if err := checkRule(r); err != nil {
 			return err
+		}
+	}
+	slices.Sort(ids)
+	for i := 1; i < len(ids); i++ {
+		if ids[i] == ids[i-1] {
+			return fmt.Errorf("rule %s: given twice", ids[i])
 		}
 	}
 	named := slices.Clone(c.Disable)
@@ -91,7 +94,7 @@ func (c Config) check(rules []Rule) error {
 	}
 	slices.Sort(named)
 	for _, id := range named {
-		if !ids[id] {
+		if _, found := slices.BinarySearch(ids, id); !found {
 			return fmt.Errorf("lint config: names rule %s, which is not among the %d rules given", id, len(rules))
 		}
 	}
