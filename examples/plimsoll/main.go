@@ -38,6 +38,9 @@ func run() int {
 		text += " (with --dirty)"
 	}
 	fmt.Fprintln(root.ErrOrStderr(), console.StyleFor(root.ErrOrStderr()).Bad("plimsoll:"), text)
+	if _, incomplete := errors.AsType[*incompleteError](err); incomplete {
+		return 1
+	}
 	return console.ExitCode(err)
 }
 
@@ -53,7 +56,7 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 	}
 	out := &output{}
 	out.flags(root)
-	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out))
+	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out), newConvert())
 	return root
 }
 

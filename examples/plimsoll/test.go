@@ -61,6 +61,7 @@ OCI layout. Every platform of an index is tested where it can run; the others ar
 			return errors.Join(writeVerdict(cmd, out, format, verdict), verdict.Err())
 		},
 	}
+	cmd.AddCommand(newSteps(out))
 	f := cmd.Flags()
 	eng.flags(cmd)
 	f.StringVar(&features, "features", "features", "feature file, or a directory of them")
