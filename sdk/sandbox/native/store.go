@@ -3,7 +3,6 @@
 package native
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -18,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -84,8 +84,15 @@ func (s *store) open(ctx context.Context, image v1.Image) (*unpacked, error) {
 		if _, err := os.Stat(u.root); err == nil {
 			return u, nil
 		}
-		// A lock cannot be raised without giving it up, so whoever gets it alone looks again.
-		if err := flock(ctx, lock, unix.LOCK_EX); err != nil {
+		// A lock cannot be raised without giving it up, so whoever gets it alone looks again. Who does not get it looks
+		// again, too: another may have unpacked the image meanwhile and keep the lock as long as it uses it.
+		alone, cancel := context.WithTimeout(ctx, lockInterval)
+		err := flock(alone, lock, unix.LOCK_EX)
+		cancel()
+		if err != nil {
+			if ctx.Err() == nil && alone.Err() != nil {
+				continue
+			}
 			return nil, errors.Join(err, lock.Close())
 		}
 		if _, err := os.Stat(u.root); err != nil {
@@ -96,9 +103,11 @@ func (s *store) open(ctx context.Context, image v1.Image) (*unpacked, error) {
 	}
 }
 
+// lockInterval is how often a lock that others have is asked for.
+const lockInterval = 20 * time.Millisecond
+
 // flock waits for a lock until ctx ends. It asks again and again, because a blocked flock cannot be interrupted.
 func flock(ctx context.Context, f *os.File, how int) error {
-	const interval = 20 * time.Millisecond
 	for {
 		err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
@@ -107,7 +116,7 @@ func flock(ctx context.Context, f *os.File, how int) error {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(interval):
+		case <-time.After(lockInterval):
 		}
 	}
 }
@@ -160,7 +169,6 @@ func (s *store) apply(ctx context.Context, layer v1.Layer, want v1.Hash, work st
 	if err != nil {
 		return err
 	}
-	defer content.Close()
 	sum := sha256.New()
 	stdout, err := s.help(ctx, &hashing{content, sum}, "apply", work, strconv.FormatInt(left.bytes, 10), strconv.FormatInt(left.entries, 10))
 	if err != nil {
@@ -178,48 +186,34 @@ func (s *store) apply(ctx context.Context, layer v1.Layer, want v1.Hash, work st
 
 // hashing hashes what is read.
 type hashing struct {
-	r   io.Reader
+	io.ReadCloser
 	sum hash.Hash
 }
 
 func (h *hashing) Read(p []byte) (int, error) {
-	n, err := h.r.Read(p)
+	n, err := h.ReadCloser.Read(p)
 	h.sum.Write(p[:n])
 	return n, err
 }
 
-// help runs this program as the helper that handles an image's files, in a user namespace if need be.
-func (s *store) help(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
+// help runs this program as the helper that handles an image's files, in a user namespace if need be. It closes input.
+func (s *store) help(ctx context.Context, input io.ReadCloser, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := reexec.Command(helperName, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &limited{b: &stderr}
-	var readErr error
-	if stdin != nil {
-		r, w, err := os.Pipe()
-		if err != nil {
-			return "", err
+	finish := func() error { return nil }
+	if input != nil {
+		var err error
+		if cmd.Stdin, finish, err = feed(input); err != nil {
+			return "", errors.Join(err, input.Close())
 		}
-		defer r.Close()
-		cmd.Stdin = r
-		copied := make(chan struct{})
-		go func() {
-			defer close(copied)
-			defer w.Close()
-			_, readErr = bufio.NewReaderSize(stdin, 1<<16).WriteTo(w)
-			if errors.Is(readErr, unix.EPIPE) { // the helper has given up and says why
-				readErr = nil
-			}
-		}()
-		defer func() { _ = r.Close(); <-copied }()
 	}
 	err := s.run(ctx, cmd)
-	if f, ok := cmd.Stdin.(*os.File); ok {
-		_ = f.Close()
-	}
+	readErr := finish()
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
-	case readErr != nil:
+	case readErr != nil: // then the helper has failed because of it
 		return "", readErr
 	case err != nil && stderr.Len() > 0:
 		return "", errors.New(strings.TrimSpace(stderr.String()))
@@ -227,6 +221,33 @@ func (s *store) help(ctx context.Context, stdin io.Reader, args ...string) (stri
 		return "", fmt.Errorf("the unpacking helper: %w", err)
 	}
 	return stdout.String(), nil
+}
+
+// feed makes input a process's stdin. The caller calls finish when the process has ended: it closes input and returns the
+// error with which reading it ended, if it did before the process.
+func feed(input io.ReadCloser) (stdin *os.File, finish func() error, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	var readErr error
+	var ended atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, err := io.Copy(w, input)
+		if !errors.Is(err, unix.EPIPE) && !ended.Load() {
+			readErr = err
+		}
+		_ = w.Close()
+	}()
+	return r, func() error {
+		ended.Store(true)
+		_ = r.Close()     // lets go a writer,
+		_ = input.Close() // and this a reader
+		<-done
+		return readErr
+	}, nil
 }
 
 func (s *store) run(ctx context.Context, cmd *exec.Cmd) error {
