@@ -6,7 +6,8 @@
 // twice. What a home can't do is in its [build.Home].
 //
 // BuildKit's source policy denies all sources that Request.Sources does not list, RUN steps have loopback only unless
-// Request.Network says otherwise, and no frontend is ever loaded from an image. BuildKit's own provenance is off.
+// Request.Network says otherwise, and no frontend is ever loaded from an image. BuildKit's own provenance is off. What the
+// policy can't see are the submodules of a git source, which BuildKit fetches from wherever that source says.
 package buildkit
 
 import (

@@ -18,7 +18,7 @@ import (
 
 // explain turns the engine's error into one that names the instruction, the step and the end of its output.
 func explain(ctx context.Context, r *request, s *steps, err error) error {
-	engine := &engineError{text: plain(err.Error()), err: err}
+	engine := &engineError{text: s.mask.Replace(plain(err.Error())), err: err}
 	out := &build.Error{Err: engine}
 	st := s.failed(err)
 	if ended := ctx.Err(); ended != nil {

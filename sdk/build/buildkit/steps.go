@@ -22,6 +22,7 @@ type steps struct {
 	done     chan struct{}
 	progress func(build.Event)
 	request  *request
+	mask     *strings.Replacer
 
 	// What follows belongs to the goroutine until done is closed.
 	byDigest map[digest.Digest]*step
@@ -46,6 +47,7 @@ func watch(r *request) *steps {
 		done:     make(chan struct{}),
 		progress: r.Progress,
 		request:  r,
+		mask:     masker(r.Secrets),
 		byDigest: map[digest.Digest]*step{},
 	}
 	if s.progress == nil {
@@ -121,6 +123,7 @@ func (s *steps) flush(st *step) {
 }
 
 func (s *steps) emit(st *step, log []byte) {
+	log = []byte(s.mask.Replace(string(log)))
 	for line := range strings.Lines(string(log)) {
 		st.tail = append(st.tail, strings.TrimRight(line, "\r\n"))
 	}
@@ -128,6 +131,23 @@ func (s *steps) emit(st *step, log []byte) {
 		st.tail = slices.Delete(st.tail, 0, extra)
 	}
 	s.progress(build.Event{Step: st.name, State: "log", Log: log})
+}
+
+// minSecret is the length of a secret, or a line of one, from which on it is worth hiding: shorter ones would hide
+// ordinary words and tell by that what they are.
+const minSecret = 4
+
+// masker hides what a step should not have printed.
+func masker(secrets map[string][]byte) *strings.Replacer {
+	var pairs []string
+	for _, value := range secrets {
+		for line := range strings.Lines(string(value)) {
+			if line = strings.TrimSpace(line); len(line) >= minSecret {
+				pairs = append(pairs, line, "***")
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // platform matches the platform in "[linux/amd64 build 2/4] RUN go build" and "[linux/amd64 internal] load metadata".

@@ -38,14 +38,17 @@ func runc(t testing.TB) string {
 }
 
 func TestConformanceRunc(t *testing.T) {
+	t.Parallel()
 	conformance.Test(t, start(t, embedded.Options{Runc: runc(t), State: t.TempDir()}), conformance.Lacks{})
 }
 
 func TestConformanceNative(t *testing.T) {
+	t.Parallel()
 	conformance.Test(t, start(t, embedded.Options{Runc: runc(t), State: t.TempDir(), Snapshotter: embedded.Native}), conformance.Lacks{})
 }
 
 func TestConformanceOwnExecutor(t *testing.T) {
+	t.Parallel()
 	testenv.NeedsRoot(t)
 	conformance.Test(t, start(t, embedded.Options{State: t.TempDir()}), conformance.Lacks{})
 }

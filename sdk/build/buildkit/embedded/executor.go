@@ -4,7 +4,6 @@ package embedded
 
 import (
 	"context"
-	"io"
 
 	"github.com/moby/buildkit/executor"
 	"github.com/moby/buildkit/executor/resources"
@@ -15,18 +14,20 @@ import (
 	own "github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/executor"
 )
 
-// newExecutor returns what runs steps, and what closes it: runc, or Plimsoll's own executor if there is none.
-func newExecutor(ctx context.Context, dir, runc string) (executor.Executor, io.Closer, error) {
+// newExecutor returns what runs steps: runc, or Plimsoll's own executor if there is none, which is an io.Closer.
+func newExecutor(ctx context.Context, dir, runc string) (executor.Executor, error) {
 	if runc == "" {
-		e, err := own.New(ctx, own.Options{Root: dir, NoNetwork: true})
-		return e, e, err
+		return own.New(ctx, own.Options{Root: dir, NoNetwork: true})
 	}
 	monitor, err := resources.NewMonitor()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e, err := runcexecutor.New(runcexecutor.Opt{Root: dir, CommandCandidates: []string{runc}, ResourceMonitor: monitor}, networks())
-	return e, monitor, err
+	// A monitor that is closed measures nothing, and a step is cleaned up before it is over, not at some time after.
+	if err := monitor.Close(); err != nil {
+		return nil, err
+	}
+	return runcexecutor.New(runcexecutor.Opt{Root: dir, CommandCandidates: []string{runc}, ResourceMonitor: monitor}, networks())
 }
 
 func executorName(runc string) string {

@@ -21,6 +21,7 @@ import (
 
 // TestGitSources adds a repository that is listed, and others that are not.
 func TestGitSources(t *testing.T) {
+	t.Parallel()
 	testenv.NeedsRoot(t)
 	git, err := exec.LookPath("git")
 	if err != nil {

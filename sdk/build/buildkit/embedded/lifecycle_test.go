@@ -43,6 +43,7 @@ func request(t testing.TB, base build.Source) build.Request {
 }
 
 func TestAddress(t *testing.T) {
+	t.Parallel()
 	b := start(t, embedded.Options{Runc: runc(t), State: t.TempDir()})
 	socket := filepath.Join(t.TempDir(), "buildkitd.sock")
 	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
@@ -65,6 +66,7 @@ func TestAddress(t *testing.T) {
 }
 
 func TestCacheOutlivesTheProcess(t *testing.T) {
+	t.Parallel()
 	opt := embedded.Options{Runc: runc(t), State: t.TempDir()}
 	base := conformance.Userland(t, "1.4.8")
 	for i, wantCached := range []bool{false, true} {
@@ -88,6 +90,7 @@ func TestCacheOutlivesTheProcess(t *testing.T) {
 }
 
 func TestOneStateDirectoryForManyProcesses(t *testing.T) {
+	t.Parallel()
 	state, base := t.TempDir(), conformance.Userland(t, "1.4.8")
 	// To a lock, two engines of one process are like two processes.
 	for range 2 {
@@ -99,6 +102,7 @@ func TestOneStateDirectoryForManyProcesses(t *testing.T) {
 }
 
 func TestCacheHasALimit(t *testing.T) {
+	t.Parallel()
 	testenv.NeedsRoot(t)
 	opt := embedded.Options{State: t.TempDir()}
 	b, err := embedded.Start(t.Context(), opt)
@@ -227,6 +231,7 @@ func init() { //nolint:gochecknoinits // the exception: this program run again
 
 // TestKilled kills a program in the middle of a step and starts another one in its state directory.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	testenv.NeedsRoot(t)
 	const nobody = 65534
 	base := conformance.Userland(t, "1.4.8")
@@ -286,6 +291,7 @@ func kill(t testing.TB, cmd *exec.Cmd) {
 }
 
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	base := conformance.Userland(t, "1.4.8")
 	small := t.TempDir()
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=24m"); err != nil {

@@ -19,6 +19,7 @@ import (
 
 // TestAsOrdinaryUser runs the suite as a user without rights, in this binary run again.
 func TestAsOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	testenv.NeedsUserNamespaces(t)
 	if os.Geteuid() != 0 {
 		conformance.Test(t, start(t, embedded.Options{State: t.TempDir()}), conformance.Lacks{Owners: true})

@@ -75,6 +75,7 @@ func status(code int) guard {
 }
 
 func TestRegistries(t *testing.T) {
+	t.Parallel()
 	testenv.NeedsRoot(t)
 	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, RootFS: v1.RootFS{Type: "layers"}})
 	if err != nil {

@@ -64,11 +64,13 @@ func newWorker(ctx context.Context, dir, snapshotterName string, opt Options) (_
 	if err != nil {
 		return nil, err
 	}
-	exe, closeExecutor, err := newExecutor(ctx, filepath.Join(dir, "executor"), opt.Runc)
+	exe, err := newExecutor(ctx, filepath.Join(dir, "executor"), opt.Runc)
 	if err != nil {
 		return nil, err
 	}
-	stores = append(stores, closeExecutor)
+	if c, ok := exe.(io.Closer); ok {
+		stores = append(stores, c)
+	}
 	caches, err := cache.NewStore(filepath.Join(dir, "metadata.db"))
 	if err != nil {
 		return nil, err

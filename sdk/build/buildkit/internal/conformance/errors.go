@@ -29,6 +29,12 @@ func (s suite) errors(t *testing.T) {
 			log:        []string{"one", "two"},
 		},
 		{
+			name:       "a step prints a secret",
+			dockerfile: "FROM BASE\nRUN --mount=type=secret,id=token cat /run/secrets/token; false\n",
+			place:      "Dockerfile:2:1",
+			log:        []string{"***"},
+		},
+		{
 			name:       "syntax",
 			dockerfile: "FROM BASE\nRUN true\nCPOY a b\n",
 			place:      "Dockerfile:3:1",
@@ -55,7 +61,10 @@ func (s suite) errors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			var printed []string
 			req := s.request(t, build.Request{
+				Secrets:    map[string][]byte{"token": []byte("s3cret-token\n")},
+				Progress:   func(e build.Event) { printed = append(printed, string(e.Log)) },
 				Dockerfile: []byte(strings.NewReplacer("BASE", s.base.Ref, "MISSING", missing).Replace(tt.dockerfile)),
 				Sources:    []build.Source{{Kind: "image", Ref: missing}},
 			})
@@ -75,6 +84,9 @@ func (s suite) errors(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.log, failed.Log); diff != "" {
 				t.Errorf("log (-want +got):\n%s", diff)
+			}
+			if all := err.Error() + strings.Join(printed, ""); strings.Contains(all, "s3cret") {
+				t.Errorf("a secret was told: %s", all)
 			}
 			if strings.Contains(err.Error(), "failed to ") {
 				t.Errorf("a chain of the engine's own words: %v", err)
