@@ -258,3 +258,41 @@ func openFiles(t *testing.T) int {
 	}
 	return len(entries)
 }
+
+// TestNothingGrows: a supervisor that has run many containers holds no more than one that has run a few.
+func TestNothingGrows(t *testing.T) {
+	b := newBench(t)
+	cycle := func(n int) {
+		for i := range n {
+			spec := b.spec("exit", "0")
+			spec.Network, spec.Hostname = fmt.Sprint("net", i), "alone"
+			if i%3 == 0 {
+				spec.Process.Args[0] = "/missing"
+				if _, err := b.start(t.Context(), spec); !container.IsExec(err) {
+					t.Fatal(err)
+				}
+				continue
+			}
+			b.run(t, spec)
+		}
+	}
+	open := func() int {
+		entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", b.PID()))
+		if errors.Is(err, fs.ErrPermission) {
+			t.Skip(err) // of a user namespace's root
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	cycle(3)
+	before, mine := open(), openFiles(t)
+	cycle(12)
+	if after := open(); after > before+2 { // the runtime may open one or the other itself
+		t.Errorf("the supervisor has %d open files, and had %d", after, before)
+	}
+	if after := openFiles(t); after > mine+2 {
+		t.Errorf("this program has %d open files, and had %d", after, mine)
+	}
+}

@@ -14,6 +14,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"go.uber.org/goleak"
+
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/native"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/sandboxtest"
@@ -96,3 +98,5 @@ func Example() {
 	}
 	// Output: hello from the probe
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
