@@ -18,8 +18,8 @@
 // temporary files. Each container begins as the program run once more, as plimsoll-init, which mounts what Docker mounts,
 // confines itself (bounding set, ids, no_new_privs, seccomp) and executes the image's program.
 //
-// It needs root, or a user namespace that gives this user root's rights over its own things; see [Options].
-// Linux 5.8 or newer.
+// It needs root, or a user namespace that gives this user root's rights over its own things; see [Options]. Linux 5.6 or
+// newer. No AppArmor or SELinux profile is applied: a container keeps that of this process.
 package container
 
 import (

@@ -12,7 +12,9 @@
 //
 // It works for root, and for ordinary users where the kernel lets them make user namespaces (Linux 5.11 or newer). An
 // ordinary user without ranges in /etc/subuid has one id to give away, so all files of an image belong to whatever user a
-// process is. What else this machine cannot hold, [Runtime.Weaknesses] says. When this process ends, by whatever means, so do its instances.
+// process is. What else this machine cannot hold, [Runtime.Weaknesses] says. No AppArmor or SELinux profile is applied.
+//
+// When this process ends, by whatever means, so do its instances.
 package native
 
 // Options of a runtime. Dir is required.
