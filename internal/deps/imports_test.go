@@ -54,6 +54,10 @@ var mayImport = map[string][]string{
 	"sdk/build/buildkit": {"*"}, // an engine: other packages are kept from importing it
 	"sdk/sandbox":        {"github.com/google/go-containerregistry/pkg/v1"},
 	"sdk/sandbox/docker": {"*"},
+	"sdk/sandbox/sandboxtest": {
+		"github.com/google/go-cmp/cmp",
+		"github.com/google/go-containerregistry",
+	},
 	"sdk/sandbox/native": {"*"},
 	"sdk/blackbox": {
 		"github.com/agext/levenshtein",
@@ -66,6 +70,11 @@ var mayImport = map[string][]string{
 	"sdk/blackbox/packages": { // the order of versions, for each package manager its own
 		"github.com/Masterminds/semver/v3",
 		"github.com/knqyf263",
+	},
+	"sdk/blackbox/packages/rpm": {"github.com/knqyf263", "modernc.org/sqlite"}, // what rpm keeps its database in
+	"sdk/blackbox/convert": { // gossfiles are YAML, and templates with sprig's functions
+		"github.com/Masterminds/sprig/v3",
+		"go.yaml.in/yaml/v4",
 	},
 	"sdk/pipeline": {
 		"github.com/google/go-containerregistry",
