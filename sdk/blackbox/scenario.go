@@ -16,7 +16,6 @@ type Scenario struct {
 	run     *run
 	planned *planned
 	next    int // the step to run
-	failed  bool
 	cancel  context.CancelFunc
 	budget  func(time.Duration)
 
@@ -69,7 +68,6 @@ func (s *Scenario) step(ctx context.Context) error {
 	result.Duration = s.run.options.Now().Sub(started)
 	result.Status = statusOf(err)
 	if err != nil {
-		s.failed = true
 		result.Error = err.Error()
 		if mismatch, ok := errors.AsType[*Mismatch](err); ok {
 			result.Expected, result.Found = mismatch.Expected, mismatch.Found

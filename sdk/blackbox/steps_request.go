@@ -13,7 +13,6 @@ import (
 func requestSteps() []Step {
 	const group = "HTTP requests"
 	const started = "When an instance is started\n"
-	const serving = started + "Then within 10 seconds port 8080 accepts connections\n"
 	var steps []Step
 	for _, secure := range []bool{false, true} {
 		over, port := "", 8080
@@ -99,7 +98,6 @@ func requestSteps() []Step {
 	for i := range steps {
 		steps[i].Group, steps[i].Kind = group, KindInstance
 	}
-	_ = serving
 	return steps
 }
 

@@ -43,7 +43,7 @@ func (l *library) suggest(text string) string {
 	}
 	slices.SortStableFunc(all, func(a, b near) int { return cmp.Compare(a.distance, b.distance) })
 	var b strings.Builder
-	fmt.Fprintf(&b, "no step reads like this; did you mean")
+	b.WriteString("no step reads like this; did you mean")
 	for _, n := range all[:min(suggestions, len(all))] {
 		if n.distance > all[0].distance+spread {
 			break
