@@ -152,6 +152,7 @@ func (r *Runtime) Weaknesses() []string {
 		{r.info.SwapLimit, "the daemon cannot limit swap, so an instance may use as much again as its memory limit"},
 		{r.info.PidsLimit, "the daemon cannot limit the number of processes"},
 		{r.info.CPUCfsQuota, "the daemon cannot limit CPU time"},
+		{!r.podman, "Podman keeps its own seccomp profile, and does not say when the memory limit killed an instance"},
 		{r.seccomp != "" || hasSeccomp(r.info.SecurityOptions), "the daemon does not filter system calls (seccomp)"},
 	} {
 		if !w.holds {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
 // network is a private network: a bridge that leads nowhere. It lives as long as it has members.
@@ -19,6 +21,9 @@ type network struct {
 
 // join makes a host name of a network ours, and the network if this is its first member.
 func (r *Runtime) join(ctx context.Context, name, host string) (*network, error) {
+	if r.podman {
+		return nil, fmt.Errorf("network %q: %w: networks of Podman that lead nowhere have no names: use Docker Engine or the embedded sandbox", name, sandbox.ErrUnsupported)
+	}
 	r.mu.Lock()
 	n := r.networks[name]
 	if n == nil {

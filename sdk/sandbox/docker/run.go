@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -24,6 +25,9 @@ func (i *Instance) launch(ctx context.Context) error {
 	c, id := i.runtime.client, i.container.ID
 	attached, err := c.ContainerAttach(ctx, id, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	if err != nil {
+		if i.runtime.podman { // it has prepared the container for that, and says only here why it could not
+			err = errors.Join(i.container.Start(ctx), err)
+		}
 		return fmt.Errorf("read its log: %w", err)
 	}
 	following, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -37,10 +37,6 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 		Init:           &off,
 		Runtime:        r.options.Runtime,
 		LogConfig:      container.LogConfig{Type: "none"}, // it is read as it comes
-		// The daemon would forward names that it does not know, itself if its name server is on loopback. From inside the
-		// network this address, which is kept for documentation, leads nowhere.
-		DNS:        []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})},
-		DNSOptions: []string{"timeout:1", "attempts:2"}, // seconds; older daemons do not answer what they do not know
 		Resources: container.Resources{
 			Memory: limits.Memory, MemorySwap: limits.Memory, PidsLimit: &pids, NanoCPUs: int64(r.cpus(limits.CPUs) * 1e9),
 			Ulimits: []*container.Ulimit{{Name: "core"}}, // the host would keep core dumps
@@ -63,6 +59,10 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 	}
 	if n != nil {
 		host.NetworkMode = container.NetworkMode(n.id)
+		// The daemon would forward names that it does not know, itself if its own name server is on loopback. From inside
+		// the network this address, which is kept for documentation, leads nowhere.
+		host.DNS = []netip.Addr{netip.AddrFrom4([4]byte{192, 0, 2, 1})}
+		host.DNSOptions = []string{"timeout:1", "attempts:2"} // seconds; older daemons do not answer what they do not know
 		options.NetworkingConfig = &apinetwork.NetworkingConfig{
 			EndpointsConfig: map[string]*apinetwork.EndpointSettings{n.id: {Aliases: []string{name}}},
 		}
