@@ -19,5 +19,5 @@ func TestDockerConformance(t *testing.T) {
 	t.Cleanup(func() { _ = b.Close() })
 	t.Logf("%+v", b.Home())
 	weak := !b.Home().Enforces
-	conformance.Test(t, b, conformance.Lacks{Enforcement: weak, RunNetwork: weak, Platforms: slices.ContainsFunc(b.Home().Weaknesses, func(w string) bool { return strings.Contains(w, "one platform") })})
+	conformance.Test(t, b, conformance.Lacks{Enforcement: weak, RunNetwork: weak, Triggers: weak, Platforms: slices.ContainsFunc(b.Home().Weaknesses, func(w string) bool { return strings.Contains(w, "one platform") })})
 }

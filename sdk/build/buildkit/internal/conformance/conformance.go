@@ -13,6 +13,7 @@ type Lacks struct {
 	Enforcement bool // of sources
 	RunNetwork  bool // RUN --network
 	Platforms   bool // more than one
+	Triggers    bool // told from other steps in their names
 	Owners      bool // files of others than root
 }
 
