@@ -297,7 +297,7 @@ func TestDiskFull(t *testing.T) {
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=24m"); err != nil {
 		t.Skip("needs to mount a tmpfs: ", err)
 	}
-	t.Cleanup(func() { _ = syscall.Unmount(small, 0) })
+	t.Cleanup(func() { _ = syscall.Unmount(small, syscall.MNT_DETACH) })
 	tests := []struct {
 		name          string
 		state, layout string
