@@ -70,7 +70,7 @@ func (i *Instance) startAndWait(ctx, following context.Context) (client.Containe
 		go func() { // it hands its result to somebody in any case
 			select {
 			case <-end.Result:
-			case _ = <-end.Error: //nolint:errcheck // the error of the start says it
+			case <-end.Error: //nolint:errcheck // the error of the start says it
 			}
 		}()
 		return end, err
