@@ -110,7 +110,7 @@ func (p *planner) banned(ctx context.Context, in Input, ref reference, b *ban) (
 		if err != nil || !carries {
 			return "", err
 		}
-		return "it carries " + b.Package.Name, nil
+		return "it carries " + b.Package.String(), nil
 	}
 	if ref.digest != "" && slices.Contains(b.Digests, ref.digest) {
 		return "its digest", nil // wherever it was copied to
@@ -208,12 +208,11 @@ func (c *Catalog) BansOn(ref string, digests []string, at time.Time) ([]Ban, err
 		return nil, err
 	}
 	var out []Ban
-	for _, b := range c.bans {
+	for _, b := range c.Bans() {
 		if effect := b.Effect(at); effect != EffectDeny && effect != EffectWarn || b.Package != nil {
 			continue
 		}
-		byDigest := slices.ContainsFunc(slices.Concat(digests, []string{r.digest}), func(d string) bool { return d != "" && slices.Contains(b.Digests, d) })
-		if byDigest || b.Repository == r.repository && b.match.wide(r.tag, r.digest) == fitYes {
+		if b.names(r) || slices.ContainsFunc(digests, func(d string) bool { return d != "" && slices.Contains(b.Digests, d) }) {
 			out = append(out, b.Ban)
 		}
 	}

@@ -132,6 +132,9 @@ func (c *compiler) ban(b *Ban) {
 		at := c.at(&b.Package, b.Place)
 		c.need(&b.Package.Type, b.Package.Type, at, "a package", "type")
 		c.need(&b.Package.Name, b.Package.Name, at, "a package", "name")
+		if d := b.Package.Distro; strings.Trim(d, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+			c.report(c.at(&b.Package.Distro, at), "distro %q is not ID or ID-VERSION_ID of os-release, such as debian-12", clip(d))
+		}
 		if b.named() {
 			c.report(at, "a ban is by package or by tags, versions and digests; make two of it")
 		}

@@ -246,13 +246,29 @@ type Ban struct {
 	Place finding.Place `json:"-"`
 }
 
-// Package is an operating-system or language package in an image.
+// Package is an operating-system or language package in an image. From and Below are in the order of the package's own
+// type; without them every version is meant.
 type Package struct {
-	// Type is "deb", "apk", "rpm", "npm", "pypi", "golang" or another type of a package URL.
+	// Type is "deb", "apk", "rpm", "npm", "pypi", "gem" or another type of a package URL.
 	Type string `json:"type,omitempty"`
 	Name string `json:"name,omitempty"`
-	// Below is the first version that is not banned, in the order of the package's own type.
+	// From is the first version that is banned, Below the first that is not any more.
+	From  string `json:"from,omitempty"`
 	Below string `json:"below,omitempty"`
+	// Distro narrows an operating system's package down to one, as a package URL does: ID and VERSION_ID of os-release,
+	// "debian-12", or the ID alone. Distributions mend one fault in versions of their own. Default: all.
+	Distro string `json:"distro,omitempty"`
+}
+
+// String describes the package: "deb libssl3 from 3.0.0 below 3.0.14-1 in debian-12".
+func (p Package) String() string {
+	s := p.Type + " " + p.Name
+	for _, part := range [][2]string{{" from ", p.From}, {" below ", p.Below}, {" in ", p.Distro}} {
+		if part[1] != "" {
+			s += part[0] + part[1]
+		}
+	}
+	return s
 }
 
 // Lifted says when a ban ended, who ended it and why.

@@ -26,8 +26,8 @@ type ConfigFacts interface {
 
 // PackageFacts is for Facts that know what is installed in images. Bans by package need it.
 type PackageFacts interface {
-	// Carries says whether an image ("repository@sha256:...") has the package on the platform, below the version if one is
-	// given.
+	// Carries says whether an image ("repository@sha256:...") has the package on the platform, in one of the versions and
+	// distributions meant. Package blackbox/packages/installed has it.
 	Carries(ctx context.Context, ref, platform string, pkg Package) (bool, error)
 }
 
