@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	defsource "github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 func main() {
@@ -34,7 +34,7 @@ func run() int {
 		return 0
 	}
 	text := console.Clean(err.Error())
-	if _, dirty := errors.AsType[*definition.DirtyError](err); dirty {
+	if _, dirty := errors.AsType[*defsource.DirtyError](err); dirty {
 		text += " (with --dirty)"
 	}
 	fmt.Fprintln(root.ErrOrStderr(), console.StyleFor(root.ErrOrStderr()).Bad("plimsoll:"), text)

@@ -9,13 +9,14 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition/inputs"
+	defsource "github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 )
 
 // source is the definition that a subcommand works on.
 type source struct {
 	repo, ref string
-	load      definition.LoadOptions
+	load      defsource.Options
 	platforms []string
 	args      map[string]string
 	target    string
@@ -41,7 +42,7 @@ func (s *source) buildFlags(cmd *cobra.Command) {
 }
 
 func (s *source) definition(ctx context.Context) (*definition.Definition, error) {
-	return definition.Load(ctx, s.repo, s.ref, s.load)
+	return defsource.Load(ctx, s.repo, s.ref, s.load)
 }
 
 // registry is a client with the credentials of the Docker configuration.

@@ -14,7 +14,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/console"
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
 	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
@@ -101,7 +101,7 @@ func (o options) order(dir string) pipeline.Order {
 	order := pipeline.Order{
 		Repository: o.repo,
 		Ref:        o.commit,
-		Load:       definition.LoadOptions{Dir: o.dir, Dockerfile: o.dockerfile},
+		Load:       source.Options{Dir: o.dir, Dockerfile: o.dockerfile},
 		Platforms:  o.platforms,
 		Args:       o.args,
 		Layout:     o.out,

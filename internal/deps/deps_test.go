@@ -42,14 +42,21 @@ var conversion = []forbidden{
 	{path: "github.com/containerd/containerd/v2", reason: "only sdk/definition/inputs, build/buildkit and who imports them"},
 }
 
+// repositories is what reading git repositories needs; judging what was read does without.
+var repositories = []forbidden{
+	{path: "github.com/go-git/go-git/v5", reason: "reads repositories: only sdk/definition/source and who imports it"},
+	{path: "github.com/ProtonMail/go-crypto", reason: "checks signatures of commits: only sdk/definition/source"},
+}
+
 // light lists the packages that import neither; converting those that import no engine. Interfaces are among them:
 // whoever implements one elsewhere, or takes one as a parameter, must not compile the implementations beside it.
 var (
 	light = []string{
-		"sdk/finding", "sdk/report", "sdk/catalog", "sdk/definition", "sdk/lint", "sdk/lint/rules", "sdk/registry",
+		"sdk/finding", "sdk/report", "sdk/catalog", "sdk/definition", "sdk/definition/source", "sdk/lint", "sdk/lint/rules", "sdk/registry",
 		"sdk/build", "sdk/sandbox", "sdk/blackbox",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/pipeline"}
+	judging    = []string{"sdk/catalog", "sdk/definition", "sdk/definition/inputs", "sdk/lint", "sdk/lint/rules"}
 )
 
 // standalone packages import the standard library and each other, nothing else.
@@ -69,6 +76,7 @@ func TestLightPackagesStayLight(t *testing.T) {
 	}
 	check(light, slices.Concat(engines, conversion))
 	check(converting, engines)
+	check(judging, repositories)
 	for _, pkg := range standalone {
 		thirdParty := func(p string) bool { return g[p] != nil && !g[p].Standard && !strings.HasPrefix(p, module) }
 		if path := g.path(module+pkg, thirdParty); path != nil {
@@ -80,7 +88,7 @@ func TestLightPackagesStayLight(t *testing.T) {
 // A name that nothing imports any more forbids nothing: it was moved, and its new name is let through.
 func TestForbiddenNamesExist(t *testing.T) {
 	g := load(t)
-	for _, f := range slices.Concat(engines, conversion) {
+	for _, f := range slices.Concat(engines, conversion, repositories) {
 		exists := false
 		for p := range g {
 			exists = exists || within(p, f.path)
@@ -92,7 +100,7 @@ func TestForbiddenNamesExist(t *testing.T) {
 			t.Errorf("%s is imported now: take the mark that it is absent off the list", f.path)
 		}
 	}
-	for _, pkg := range slices.Concat(light, converting, standalone) {
+	for _, pkg := range slices.Concat(light, converting, judging, standalone) {
 		if g[module+pkg] == nil {
 			t.Errorf("%s is listed here and does not exist", pkg)
 		}

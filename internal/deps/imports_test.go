@@ -19,13 +19,15 @@ var mayImport = map[string][]string{
 	},
 	"sdk/catalog/cel": {"cel.dev/cel-go"},
 	"sdk/definition": {
+		"github.com/moby/buildkit/frontend/dockerfile", // the grammar, without what executes it
+		"github.com/rogpeppe/go-internal/diff",
+	},
+	"sdk/definition/source": {
 		"github.com/ProtonMail/go-crypto/openpgp", // signatures of commits; go-git brings it anyway
 		"github.com/go-git/go-billy/v5",
 		"github.com/go-git/go-git/v5",
-		"github.com/hiddeco/sshsig",                    // the same, of SSH keys
-		"github.com/moby/buildkit/frontend/dockerfile", // the grammar, without what executes it
+		"github.com/hiddeco/sshsig", // the same, of SSH keys
 		"github.com/moby/patternmatcher",
-		"github.com/rogpeppe/go-internal/diff",
 		"golang.org/x/crypto/ssh", // keys and known hosts of git over ssh
 	},
 	"sdk/definition/inputs": {

@@ -1,13 +1,11 @@
-// Package definition reads container definitions from source control: a repository and a commit in, a parsed
-// Dockerfile with byte-exact places and its build context out. Edits change only what they must; every other byte of
-// the file stays as it was.
+// Package definition is what a container definition is: a parsed Dockerfile with byte-exact places, where it came from,
+// and its build context. Edits change only what they must; every other byte of the file stays as it was.
 //
-// Most callers need [Load] and then the fields of [Definition]. [Parse] alone reads a Dockerfile from memory, and
+// Package source loads a [Definition] from a repository at a commit. [Parse] alone reads a Dockerfile from memory, and
 // [Apply] and [Diff] change one.
 //
 // The package does not say what a build would read, with variables resolved and stages followed: that is package
-// inputs. It never runs git or any other program and keeps no state between calls. Of the environment it sees only the
-// proxy variables that Go's default HTTP transport reads, and not those when LoadOptions.HTTP is given.
+// inputs. It touches neither network, disk nor environment and keeps no state.
 package definition
 
 import (
@@ -47,21 +45,17 @@ type Definition struct {
 	// and the commit's time on every entry. It implements fs.ReadLinkFS, fs.StatFS and fs.ReadDirFS. Symbolic links are
 	// never followed by it: they open and Stat as themselves.
 	Context fs.FS
-	// Absent is what the context lacks because the repository does not hold it, by LoadOptions.AllowAbsent; nil when it
-	// is whole. Submodules are empty directories in Context, and Git LFS files are their pointers.
-	Absent *AbsentError
-
-	maxDockerfile int64
+	// Absent is what the context lacks because the repository does not hold it, a *source.AbsentError, by
+	// source.Options.AllowAbsent; nil when it is whole. Submodules are empty directories in Context, and Git LFS files are
+	// their pointers.
+	Absent error
 }
 
 // WithDockerfile returns the definition with another Dockerfile, such as one that [Apply] has rewritten. Name, source
 // and context stay. The error is a [*SyntaxError].
 func (d *Definition) WithDockerfile(src []byte) (*Definition, error) {
-	limit := d.maxDockerfile
-	if limit == 0 {
-		limit = MaxDockerfile
-	}
-	file, err := parse(d.File.Name, src, limit)
+	limit := max(MaxDockerfile, 2*int64(len(d.File.Src))) // what was taken may grow
+	file, err := ParseLimited(d.File.Name, src, limit)
 	if err != nil {
 		return nil, err
 	}

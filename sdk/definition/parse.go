@@ -43,13 +43,14 @@ func (e *SyntaxError) Unwrap() error { return e.Err }
 // Parse reads a Dockerfile. It accepts what BuildKit's Dockerfile frontend accepts, without looking at variables, and
 // refuses the rest and a few things that BuildKit lets pass: more than [MaxDockerfile] bytes and NUL bytes. Every
 // error is a [*SyntaxError]. The name goes into places; src is copied.
-func Parse(name string, src []byte) (*File, error) { return parse(name, src, MaxDockerfile) }
+func Parse(name string, src []byte) (*File, error) { return ParseLimited(name, src, MaxDockerfile) }
 
-func parse(name string, src []byte, limit int64) (*File, error) {
+// ParseLimited is [Parse] with another limit, in bytes.
+func ParseLimited(name string, src []byte, limit int64) (*File, error) {
 	p := &fileParser{lines: &lines{starts: []int{0}}}
 	p.file = &File{Name: name, Escape: '\\'}
 	if int64(len(src)) > limit {
-		return nil, sizeError(name, int64(len(src)), limit)
+		return nil, SizeError(name, int64(len(src)), limit)
 	}
 	src = bytes.Clone(src)
 	p.file.Src, p.src, p.lines = src, string(src), newLines(src)
@@ -69,7 +70,8 @@ func parse(name string, src []byte, limit int64) (*File, error) {
 	return p.file, nil
 }
 
-func sizeError(name string, size, limit int64) error {
+// SizeError is the error about a file of that many bytes that is over the limit.
+func SizeError(name string, size, limit int64) error {
 	return &SyntaxError{finding.Place{File: name}, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, size, limit)}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition/inputs"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
@@ -84,7 +85,7 @@ func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Deliv
 		if err := order.check(); err != nil {
 			return nil, err
 		}
-		return definition.Load(ctx, order.Repository, order.Ref, order.Load)
+		return source.Load(ctx, order.Repository, order.Ref, order.Load)
 	})
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
@@ -214,7 +214,7 @@ func TestDeliveryDoesNotPublishUncommittedChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	order.Ref = ""
-	var dirty *definition.DirtyError
+	var dirty *source.DirtyError
 	if _, err := run(t, d, order); !errors.As(err, &dirty) {
 		t.Errorf("the error is %v, want a DirtyError", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 // Order is what to deliver. Repository and Layout are required.
@@ -19,7 +20,7 @@ type Order struct {
 	// Repository is a URL or path, Ref a commit, branch or tag in it (default HEAD), and Load says the rest: the context's
 	// directory, the Dockerfile's name, limits.
 	Repository, Ref string
-	Load            definition.LoadOptions
+	Load            source.Options
 	// Labels describe the project to the catalog's exceptions.
 	Labels map[string]string
 	// Platforms, Target, Args, Secrets and Network are those of build.Request.
@@ -72,6 +73,6 @@ func (o Order) check() error {
 }
 
 // project is what the catalog's exceptions are matched with.
-func (o Order) project(source definition.Source) catalog.Project {
-	return catalog.Project{Repository: source.Repository, Directory: source.Directory, Labels: o.Labels}
+func (o Order) project(origin definition.Source) catalog.Project {
+	return catalog.Project{Repository: origin.Repository, Directory: origin.Directory, Labels: o.Labels}
 }

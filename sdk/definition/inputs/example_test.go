@@ -11,7 +11,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/registry/registrytest"
 )
 
-// A definition that hides an image behind an argument and another in a mount. Programs load it with definition.Load.
+// A definition that hides an image behind an argument and another in a mount. Programs load it with source.Load.
 func ExampleList() {
 	ctx := context.Background()
 	srv, err := registrytest.Start(registrytest.Options{})

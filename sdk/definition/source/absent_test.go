@@ -1,4 +1,4 @@
-package definition_test
+package source_test
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/index"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 const pointer = "version https://git-lfs.github.com/spec/v1\n" +
@@ -27,18 +27,18 @@ func TestAbsent(t *testing.T) {
 	r.commit(nil)
 	r.submodule("third_party/lib", "1234567890123456789012345678901234567890")
 
-	_, err := definition.Load(t.Context(), r.dir, "main", definition.LoadOptions{})
+	_, err := source.Load(t.Context(), r.dir, "main", source.Options{})
 	want := r.dir + " at main: content is not in the repository: submodule third_party/lib, Git LFS file data/x.bin; exclude it in .dockerignore, or allow it to be absent"
-	var absent *definition.AbsentError
+	var absent *source.AbsentError
 	if !errors.As(err, &absent) || err.Error() != want {
 		t.Errorf("error is\n%v, want\n%s", err, want)
 	}
 
-	d, err := definition.Load(t.Context(), r.dir, "main", definition.LoadOptions{AllowAbsent: true})
+	d, err := source.Load(t.Context(), r.dir, "main", source.Options{AllowAbsent: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(&definition.AbsentError{Submodules: []string{"third_party/lib"}, LFS: []string{"data/x.bin"}}, d.Absent); diff != "" {
+	if diff := cmp.Diff(&source.AbsentError{Submodules: []string{"third_party/lib"}, LFS: []string{"data/x.bin"}}, d.Absent); diff != "" {
 		t.Errorf("absent (-want +got):\n%s", diff)
 	}
 	if info, err := fs.Stat(d.Context, "third_party/lib"); err != nil || !info.IsDir() {
@@ -49,19 +49,19 @@ func TestAbsent(t *testing.T) {
 	}
 
 	r.write(map[string]string{"data/x.bin": "hello", "third_party/lib/.git": "gitdir: x", "third_party/lib/file": ""})
-	if _, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{AllowAbsent: true}); err != nil {
+	if _, err := source.Load(t.Context(), r.dir, "", source.Options{AllowAbsent: true}); err != nil {
 		t.Errorf("with the content checked out: %v", err)
 	}
 	r.write(map[string]string{"data/x.bin": "changed"})
-	var dirty *definition.DirtyError
-	if _, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{}); !errors.As(err, &dirty) {
+	var dirty *source.DirtyError
+	if _, err := source.Load(t.Context(), r.dir, "", source.Options{}); !errors.As(err, &dirty) {
 		t.Errorf("with the content changed: %v", err)
 	}
 
 	r.write(map[string]string{".dockerignore": "third_party\n**/*.bin\n"})
 	r.add(".dockerignore")
 	r.record()
-	if d, err := definition.Load(t.Context(), r.dir, "main", definition.LoadOptions{}); err != nil || d.Absent != nil {
+	if d, err := source.Load(t.Context(), r.dir, "main", source.Options{}); err != nil || d.Absent != nil {
 		t.Errorf("with what is absent excluded: %v", err)
 	}
 }
@@ -69,7 +69,7 @@ func TestAbsent(t *testing.T) {
 func TestPointerWithoutLFS(t *testing.T) {
 	r := newRepo(t)
 	r.commit(map[string]string{"Dockerfile": "FROM a\n", "spec.txt": pointer})
-	if _, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{}); err != nil {
+	if _, err := source.Load(t.Context(), r.dir, "", source.Options{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -125,7 +125,7 @@ func TestEvilTrees(t *testing.T) {
 			treeID := r.object(plumbing.TreeObject, tree.String())
 			commit := r.object(plumbing.CommitObject, "tree "+treeID.String()+"\nauthor a <a> 0 +0000\ncommitter a <a> 0 +0000\n\nx\n")
 			r.ref("refs/heads/evil", commit.String())
-			_, err := definition.Load(t.Context(), r.dir, "evil", definition.LoadOptions{})
+			_, err := source.Load(t.Context(), r.dir, "evil", source.Options{})
 			if err == nil || !strings.HasSuffix(err.Error(), test.want) {
 				t.Errorf("error is %v, want ... %s", err, test.want)
 			}
@@ -149,8 +149,8 @@ func TestTreeBomb(t *testing.T) {
 	root := r.object(plumbing.TreeObject, "100644 Dockerfile\x00"+string(file[:])+"40000 bomb\x00"+string(id[:]))
 	commit := r.object(plumbing.CommitObject, "tree "+root.String()+"\nauthor a <a> 0 +0000\ncommitter a <a> 0 +0000\n\nx\n")
 	r.ref("refs/heads/bomb", commit.String())
-	_, err := definition.Load(t.Context(), r.dir, "bomb", definition.LoadOptions{MaxFiles: 2000})
-	var limit *definition.LimitError
+	_, err := source.Load(t.Context(), r.dir, "bomb", source.Options{MaxFiles: 2000})
+	var limit *source.LimitError
 	if !errors.As(err, &limit) || limit.Option != "MaxFiles" {
 		t.Errorf("error is %v, want MaxFiles", err)
 	}

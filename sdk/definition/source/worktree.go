@@ -1,4 +1,4 @@
-package definition
+package source
 
 import (
 	"bytes"
@@ -25,7 +25,7 @@ type workTree struct {
 	modes  bool // the executable bit means something here
 }
 
-func newWorkTree(repository *git.Repository, root string, commit *gitFS, opts LoadOptions) (*workTree, error) {
+func newWorkTree(repository *git.Repository, root string, commit *gitFS, opts Options) (*workTree, error) {
 	idx, err := repository.Storer.Index()
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func newWorkTree(repository *git.Repository, root string, commit *gitFS, opts Lo
 
 // changes lists the files below the context directory, and the Dockerfile's, that differ from the commit's, sorted. Line
 // endings do not count, nor do Git LFS files whose content is the one that their pointer names.
-func (w *workTree) changes(ctx context.Context, opts LoadOptions) ([]string, error) {
+func (w *workTree) changes(ctx context.Context, opts Options) ([]string, error) {
 	named := opts.Dir + "/" + opts.Dockerfile
 	names := map[string]bool{path.Clean(named) + ".dockerignore": true}
 	dir, same := w.resolve(opts.Dir)

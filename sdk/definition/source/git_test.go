@@ -1,4 +1,4 @@
-package definition_test
+package source_test
 
 import (
 	"io/fs"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 // runGit runs the real git, without the machine's configuration.
@@ -65,7 +65,7 @@ func TestRepositoriesOfGit(t *testing.T) {
 				dir = origin
 			}
 			for _, ref := range []string{"", "v1", runGit(t, origin, "rev-parse", "--short=6", "HEAD")} {
-				d, err := definition.Load(t.Context(), dir, ref, definition.LoadOptions{})
+				d, err := source.Load(t.Context(), dir, ref, source.Options{})
 				if err != nil {
 					t.Errorf("%q: %v", ref, err)
 					continue
@@ -81,7 +81,7 @@ func TestRepositoriesOfGit(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "x")
 		runGit(t, "", "init", "-q", "--object-format=sha256", dir)
 		runGit(t, dir, "commit", "--allow-empty", "-qm", "x")
-		_, err := definition.Load(t.Context(), dir, "", definition.LoadOptions{})
+		_, err := source.Load(t.Context(), dir, "", source.Options{})
 		if err == nil || !strings.Contains(err.Error(), "objectformat") {
 			t.Errorf("error is %v, want one about objectformat", err)
 		}
@@ -113,7 +113,7 @@ func TestDirtyAsGit(t *testing.T) {
 			write(name, "x")
 			defer runGit(t, dir, "clean", "-fdxq")
 			clean := runGit(t, dir, "status", "--porcelain") == ""
-			_, err := definition.Load(t.Context(), dir, "", definition.LoadOptions{})
+			_, err := source.Load(t.Context(), dir, "", source.Options{})
 			if (err == nil) != clean {
 				t.Errorf("git says clean: %t; Load says %v", clean, err)
 			}

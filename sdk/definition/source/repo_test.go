@@ -1,4 +1,4 @@
-package definition_test
+package source_test
 
 import (
 	"os"

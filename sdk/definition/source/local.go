@@ -1,4 +1,4 @@
-package definition
+package source
 
 import (
 	"context"
@@ -53,7 +53,7 @@ func openError(path string, err error) error {
 }
 
 // localFiles returns the files of a commit or, of a work tree that has changes and was allowed to, the work tree's.
-func localFiles(ctx context.Context, repository *git.Repository, work string, commit *gitFS, opts LoadOptions) (files fs.FS, dirty bool, err error) {
+func localFiles(ctx context.Context, repository *git.Repository, work string, commit *gitFS, opts Options) (files fs.FS, dirty bool, err error) {
 	tree, err := newWorkTree(repository, work, commit, opts)
 	if err != nil {
 		return nil, false, err

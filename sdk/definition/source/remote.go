@@ -1,4 +1,4 @@
-package definition
+package source
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 )
 
 // fetch takes a commit from a server, alone where the server allows that, else with all branches and tags.
-func fetch(ctx context.Context, at location, ref string, opts LoadOptions) (storer.EncodedObjectStorer, *object.Commit, error) {
+func fetch(ctx context.Context, at location, ref string, opts Options) (storer.EncodedObjectStorer, *object.Commit, error) {
 	session, err := connect(ctx, at, opts)
 	if err != nil {
 		return nil, nil, remoteError(err)
@@ -61,7 +61,7 @@ func fetch(ctx context.Context, at location, ref string, opts LoadOptions) (stor
 }
 
 // connect opens a session with a server.
-func connect(ctx context.Context, at location, opts LoadOptions) (transport.UploadPackSession, error) {
+func connect(ctx context.Context, at location, opts Options) (transport.UploadPackSession, error) {
 	auth := opts.Auth
 	if auth.User == "" {
 		auth.User = at.auth.User

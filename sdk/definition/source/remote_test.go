@@ -1,4 +1,4 @@
-package definition_test
+package source_test
 
 import (
 	"context"
@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 // gitServer is git's own HTTP server for one repository. It counts the packs it was asked for.
@@ -96,7 +97,7 @@ func TestLoadHTTP(t *testing.T) {
 			t.Run(test.name+" allow "+allow, func(t *testing.T) {
 				cache := t.TempDir()
 				for _, dir := range []string{"", cache, cache} {
-					d, err := definition.Load(t.Context(), server.URL+"/.git", test.ref, definition.LoadOptions{CacheDir: dir})
+					d, err := source.Load(t.Context(), server.URL+"/.git", test.ref, source.Options{CacheDir: dir})
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -142,11 +143,11 @@ func countCommits(t *testing.T, dir string) (n int) {
 func TestCacheSavesTheTransfer(t *testing.T) {
 	r, ids := history(t)
 	server := serve(t, r.dir)
-	opts := definition.LoadOptions{CacheDir: filepath.Join(t.TempDir(), "made", "for", "us")}
+	opts := source.Options{CacheDir: filepath.Join(t.TempDir(), "made", "for", "us")}
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			if _, err := definition.Load(t.Context(), server.URL+"/.git", "main", opts); err != nil {
+			if _, err := source.Load(t.Context(), server.URL+"/.git", "main", opts); err != nil {
 				t.Error(err)
 			}
 		})
@@ -154,7 +155,7 @@ func TestCacheSavesTheTransfer(t *testing.T) {
 	group.Wait()
 	before := server.packs.Load()
 	for _, ref := range []string{"main", ids[3], ""} {
-		if _, err := definition.Load(t.Context(), server.URL+"/.git", ref, opts); err != nil {
+		if _, err := source.Load(t.Context(), server.URL+"/.git", ref, opts); err != nil {
 			t.Error(err)
 		}
 	}
@@ -168,7 +169,7 @@ func TestCacheSavesTheTransfer(t *testing.T) {
 		http.Error(w, "no", http.StatusUnauthorized)
 		return true
 	}
-	if _, err := definition.Load(t.Context(), server.URL+"/.git", ids[3], opts); !errors.Is(err, definition.ErrLogin) {
+	if _, err := source.Load(t.Context(), server.URL+"/.git", ids[3], opts); !errors.Is(err, source.ErrLogin) {
 		t.Errorf("who may not read the repository got it from the cache: %v", err)
 	}
 }
@@ -187,20 +188,20 @@ func TestLogin(t *testing.T) {
 	address := strings.TrimPrefix(server.URL, "http://") + "/.git"
 	tests := []struct {
 		name, url string
-		auth      definition.Auth
+		auth      source.Auth
 		ok        bool
 	}{
-		{"none", "http://" + address, definition.Auth{}, false},
-		{"options", "http://" + address, definition.Auth{User: "dev", Password: "s3cret"}, true},
-		{"token", "http://" + address, definition.Auth{Password: "t0ken"}, true},
-		{"URL", "http://dev:s3cret@" + address, definition.Auth{}, true},
-		{"token in the URL", "http://git:t0ken@" + address, definition.Auth{}, true},
-		{"options before URL", "http://dev:s3cret@" + address, definition.Auth{User: "dev", Password: "wr0ng"}, false},
-		{"wrong in the URL", "http://dev:wr0ng@" + address, definition.Auth{}, false},
+		{"none", "http://" + address, source.Auth{}, false},
+		{"options", "http://" + address, source.Auth{User: "dev", Password: "s3cret"}, true},
+		{"token", "http://" + address, source.Auth{Password: "t0ken"}, true},
+		{"URL", "http://dev:s3cret@" + address, source.Auth{}, true},
+		{"token in the URL", "http://git:t0ken@" + address, source.Auth{}, true},
+		{"options before URL", "http://dev:s3cret@" + address, source.Auth{User: "dev", Password: "wr0ng"}, false},
+		{"wrong in the URL", "http://dev:wr0ng@" + address, source.Auth{}, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d, err := definition.Load(t.Context(), test.url, "main", definition.LoadOptions{Auth: test.auth})
+			d, err := source.Load(t.Context(), test.url, "main", source.Options{Auth: test.auth})
 			printed := ""
 			if err != nil {
 				printed = err.Error()
@@ -210,8 +211,8 @@ func TestLogin(t *testing.T) {
 				t.Fatal(err)
 			case test.ok:
 				printed = d.Source.Repository
-			case !errors.Is(err, definition.ErrLogin):
-				t.Errorf("error is %v, want %v", err, definition.ErrLogin)
+			case !errors.Is(err, source.ErrLogin):
+				t.Errorf("error is %v, want %v", err, source.ErrLogin)
 			}
 			for _, secret := range []string{"s3cret", "t0ken", "wr0ng", "dev"} {
 				if strings.Contains(printed, secret) {
@@ -244,19 +245,19 @@ func TestServerTrouble(t *testing.T) {
 	tests := []struct {
 		name, dir string
 		before    func(http.ResponseWriter, *http.Request) bool
-		opts      definition.LoadOptions
+		opts      source.Options
 		check     func(error) bool
 	}{
-		{"empty repository", empty.dir, nil, definition.LoadOptions{}, is(definition.ErrEmptyRepository)},
-		{"not found", r.dir, status(404), definition.LoadOptions{}, is(definition.ErrNoRepository)},
-		{"unauthorized", r.dir, status(401), definition.LoadOptions{}, is(definition.ErrLogin)},
-		{"forbidden", r.dir, status(403), definition.LoadOptions{}, is(definition.ErrLogin)},
-		{"broken", r.dir, status(500), definition.LoadOptions{}, contains("500")},
-		{"too many requests", r.dir, status(429), definition.LoadOptions{}, contains("429")},
-		{"closed half way", r.dir, inPack("0008NAK\n0010\x01PACK\x00\x00\x00\x02"), definition.LoadOptions{}, contains("EOF")},
-		{"closed at once", r.dir, inPack(""), definition.LoadOptions{}, contains("EOF")},
-		{"too much to send", r.dir, nil, definition.LoadOptions{MaxFetch: 400}, contains("over the limit MaxFetch of 400")},
-		{"too much unpacked", r.dir, nil, definition.LoadOptions{MaxFetch: 1500}, contains("over the limit MaxFetch of 1500")},
+		{"empty repository", empty.dir, nil, source.Options{}, is(source.ErrEmptyRepository)},
+		{"not found", r.dir, status(404), source.Options{}, is(source.ErrNoRepository)},
+		{"unauthorized", r.dir, status(401), source.Options{}, is(source.ErrLogin)},
+		{"forbidden", r.dir, status(403), source.Options{}, is(source.ErrLogin)},
+		{"broken", r.dir, status(500), source.Options{}, contains("500")},
+		{"too many requests", r.dir, status(429), source.Options{}, contains("429")},
+		{"closed half way", r.dir, inPack("0008NAK\n0010\x01PACK\x00\x00\x00\x02"), source.Options{}, contains("EOF")},
+		{"closed at once", r.dir, inPack(""), source.Options{}, contains("EOF")},
+		{"too much to send", r.dir, nil, source.Options{MaxFetch: 400}, contains("over the limit MaxFetch of 400")},
+		{"too much unpacked", r.dir, nil, source.Options{MaxFetch: 1500}, contains("over the limit MaxFetch of 1500")},
 	}
 	for _, test := range tests {
 		for _, cached := range []bool{false, true} {
@@ -269,11 +270,11 @@ func TestServerTrouble(t *testing.T) {
 				if cached {
 					test.opts.CacheDir = t.TempDir()
 				}
-				_, err := definition.Load(t.Context(), server.URL+"/.git", "", test.opts)
+				_, err := source.Load(t.Context(), server.URL+"/.git", "", test.opts)
 				if err == nil || !test.check(err) {
 					t.Errorf("unexpected error: %v", err)
 				}
-				var load *definition.LoadError
+				var load *source.LoadError
 				if !errors.As(err, &load) || load.Repository != server.URL+"/.git" {
 					t.Errorf("error does not say which repository: %v", err)
 				}
@@ -283,12 +284,12 @@ func TestServerTrouble(t *testing.T) {
 			})
 		}
 	}
-	_, err := definition.Load(t.Context(), serve(t, r.dir).URL+"/.git", "nope", definition.LoadOptions{})
-	var ref *definition.RefError
+	_, err := source.Load(t.Context(), serve(t, r.dir).URL+"/.git", "nope", source.Options{})
+	var ref *source.RefError
 	if !errors.As(err, &ref) {
 		t.Fatalf("error is %v, want a RefError", err)
 	}
-	if diff := cmp.Diff(&definition.RefError{Ref: "nope", Known: []string{"main", "old", "v1"}}, ref); diff != "" {
+	if diff := cmp.Diff(&source.RefError{Ref: "nope", Known: []string{"main", "old", "v1"}}, ref); diff != "" {
 		t.Errorf("error (-want +got):\n%s", diff)
 	}
 }
@@ -337,7 +338,7 @@ func TestCancel(t *testing.T) {
 			transport := &http.Transport{}
 			defer transport.CloseIdleConnections()
 			dir := t.TempDir()
-			_, err := definition.Load(ctx, server.URL+"/.git", "", definition.LoadOptions{CacheDir: dir, HTTP: &http.Client{Transport: transport}})
+			_, err := source.Load(ctx, server.URL+"/.git", "", source.Options{CacheDir: dir, HTTP: &http.Client{Transport: transport}})
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("error is %v, want %v", err, context.Canceled)
 			}
@@ -350,7 +351,7 @@ func TestContextIsSafeForConcurrentUse(t *testing.T) {
 	r, _ := history(t)
 	server := serve(t, r.dir)
 	for _, repository := range []string{r.dir, server.URL + "/.git"} {
-		d, err := definition.Load(t.Context(), repository, "", definition.LoadOptions{})
+		d, err := source.Load(t.Context(), repository, "", source.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package definition_test
+package source_test
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 func TestLoadRefs(t *testing.T) {
@@ -49,7 +50,7 @@ func TestLoadRefs(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d, err := definition.Load(t.Context(), r.dir, test.ref, definition.LoadOptions{})
+			d, err := source.Load(t.Context(), r.dir, test.ref, source.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,8 +72,8 @@ func TestLoadRefs(t *testing.T) {
 	}
 	for _, test := range failures {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := definition.Load(t.Context(), r.dir, test.ref, definition.LoadOptions{})
-			if _, ok := errors.AsType[*definition.RefError](err); !ok {
+			_, err := source.Load(t.Context(), r.dir, test.ref, source.Options{})
+			if _, ok := errors.AsType[*source.RefError](err); !ok {
 				t.Fatalf("error is %v, want a RefError", err)
 			}
 			if err.Error() != test.want {
@@ -97,23 +98,23 @@ func TestLoadRepositories(t *testing.T) {
 	}{
 		{"file URL", "file://" + r.dir, nil, ""},
 		{"dot git", filepath.Join(r.dir, ".git"), nil, ""},
-		{"nothing there", "/no/such/place", definition.ErrNoRepository, "/no/such/place: no git repository there: stat /no/such/place: no such file or directory"},
-		{"file URL to nothing", "file:///no/such/place", definition.ErrNoRepository, "file:///no/such/place: no git repository there: stat /no/such/place: no such file or directory"},
-		{"a file", file, definition.ErrNoRepository, ""},
-		{"directory without repository", t.TempDir(), definition.ErrNoRepository, ""},
-		{"inside of a repository", filepath.Join(r.dir, "sub"), definition.ErrNoRepository, filepath.Join(r.dir, "sub") + ": no git repository there: it lies inside of " + r.dir + "; load that, with Dir"},
-		{"no commit", empty.dir, definition.ErrEmptyRepository, empty.dir + ": repository has no commit"},
+		{"nothing there", "/no/such/place", source.ErrNoRepository, "/no/such/place: no git repository there: stat /no/such/place: no such file or directory"},
+		{"file URL to nothing", "file:///no/such/place", source.ErrNoRepository, "file:///no/such/place: no git repository there: stat /no/such/place: no such file or directory"},
+		{"a file", file, source.ErrNoRepository, ""},
+		{"directory without repository", t.TempDir(), source.ErrNoRepository, ""},
+		{"inside of a repository", filepath.Join(r.dir, "sub"), source.ErrNoRepository, filepath.Join(r.dir, "sub") + ": no git repository there: it lies inside of " + r.dir + "; load that, with Dir"},
+		{"no commit", empty.dir, source.ErrEmptyRepository, empty.dir + ": repository has no commit"},
 		{"no name", "", nil, "repository: neither path nor URL is given"},
-		{"git scheme", "git://user:secret@example.com/x", definition.ErrInsecure, `git://example.com/x: connection would not be protected: scheme "git"; use https, ssh, file or a path`},
+		{"git scheme", "git://user:secret@example.com/x", source.ErrInsecure, `git://example.com/x: connection would not be protected: scheme "git"; use https, ssh, file or a path`},
 		{"broken URL with password", "https://user:sec/ret@example.com/x", nil, `https://example.com/x: not a URL: invalid port ":sec" after host`},
-		{"plain http", "http://user:secret@example.com/x", definition.ErrInsecure, "http://example.com/x: connection would not be protected: plain http to example.com; use https"},
-		{"ssh without a key", "git@example.com:team/app", definition.ErrLogin, "git@example.com:team/app: login was refused: SSH needs a key (Auth.Signers)"},
+		{"plain http", "http://user:secret@example.com/x", source.ErrInsecure, "http://example.com/x: connection would not be protected: plain http to example.com; use https"},
+		{"ssh without a key", "git@example.com:team/app", source.ErrLogin, "git@example.com:team/app: login was refused: SSH needs a key (Auth.Signers)"},
 		{"URL without path", "https://example.com", nil, "https://example.com: the URL needs a host and a path"},
 		{"remote file URL", "file://host/x", nil, `file://host/x: a file URL can't name the host "host"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := definition.Load(t.Context(), test.repository, "", definition.LoadOptions{})
+			_, err := source.Load(t.Context(), test.repository, "", source.Options{})
 			if test.err != nil && !errors.Is(err, test.err) {
 				t.Fatalf("error is %v, want %v", err, test.err)
 			}
@@ -151,7 +152,7 @@ func TestLoadDockerfile(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{Dir: test.dir, Dockerfile: test.dockerfile})
+			d, err := source.Load(t.Context(), r.dir, "", source.Options{Dir: test.dir, Dockerfile: test.dockerfile})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,14 +166,14 @@ func TestLoadDockerfile(t *testing.T) {
 		err                   error
 		want                  string
 	}{
-		{"no directory", "nope", "", definition.ErrNoDirectory, "nope: no such directory at that commit"},
-		{"directory is a file", "Dockerfile", "", definition.ErrNoDirectory, "Dockerfile: no such directory at that commit"},
-		{"directory climbs out", "../x", "", definition.ErrOutside, "../x: leads out of the repository"},
-		{"absolute directory", "/etc", "", definition.ErrOutside, "/etc: leads out of the repository"},
-		{"Dockerfile climbs out", "app", "../../x", definition.ErrOutside, "app/../../x: leads out of the repository"},
-		{"absolute Dockerfile", "app", "/etc/passwd", definition.ErrOutside, "/etc/passwd: leads out of the repository"},
-		{"symbolic link to an absolute path", "docker", "absolute", definition.ErrOutside, "docker/absolute: symbolic link to /etc/passwd: leads out of the repository"},
-		{"symbolic link out", "docker", "outside", definition.ErrOutside, "docker/outside: leads out of the repository"},
+		{"no directory", "nope", "", source.ErrNoDirectory, "nope: no such directory at that commit"},
+		{"directory is a file", "Dockerfile", "", source.ErrNoDirectory, "Dockerfile: no such directory at that commit"},
+		{"directory climbs out", "../x", "", source.ErrOutside, "../x: leads out of the repository"},
+		{"absolute directory", "/etc", "", source.ErrOutside, "/etc: leads out of the repository"},
+		{"Dockerfile climbs out", "app", "../../x", source.ErrOutside, "app/../../x: leads out of the repository"},
+		{"absolute Dockerfile", "app", "/etc/passwd", source.ErrOutside, "/etc/passwd: leads out of the repository"},
+		{"symbolic link to an absolute path", "docker", "absolute", source.ErrOutside, "docker/absolute: symbolic link to /etc/passwd: leads out of the repository"},
+		{"symbolic link out", "docker", "outside", source.ErrOutside, "docker/outside: leads out of the repository"},
 		{"symbolic link to itself", "", "loop", nil, "open loop: more than 40 symbolic links"},
 		{"no Dockerfile", "none", "", nil, "no Dockerfile at none/Dockerfile"},
 		{"other names", "app", "nope", nil, "no Dockerfile at app/nope; did you mean app/Dockerfile, app/Dockerfile.dev, app/prod.Dockerfile?"},
@@ -180,7 +181,7 @@ func TestLoadDockerfile(t *testing.T) {
 	}
 	for _, test := range failures {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{Dir: test.dir, Dockerfile: test.dockerfile})
+			_, err := source.Load(t.Context(), r.dir, "", source.Options{Dir: test.dir, Dockerfile: test.dockerfile})
 			if !errors.Is(err, test.err) && test.err != nil {
 				t.Errorf("error is %v, want %v", err, test.err)
 			}
@@ -194,7 +195,7 @@ func TestLoadDockerfile(t *testing.T) {
 		"huge":  "huge/Dockerfile: file is too large: 1835015 bytes, the limit is 1048576",
 		"empty": "empty/Dockerfile: a Dockerfile needs at least one FROM: the file is empty",
 	} {
-		_, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{Dir: dir})
+		_, err := source.Load(t.Context(), r.dir, "", source.Options{Dir: dir})
 		var syntax *definition.SyntaxError
 		if !errors.As(err, &syntax) || err.Error() != want {
 			t.Errorf("error is\n%v, want\n%s", err, want)
@@ -212,7 +213,7 @@ func TestContext(t *testing.T) {
 	r.link("src/main.go", "app/link")
 	r.link("../../../etc", "app/out")
 	r.commit(nil)
-	d, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{Dir: "app"})
+	d, err := source.Load(t.Context(), r.dir, "", source.Options{Dir: "app"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +273,7 @@ func TestDockerignoreOfTheDockerfile(t *testing.T) {
 		".dockerignore": "a\n", "dev.Dockerfile.dockerignore": "\xef\xbb\xbf# comment\r\n/b\r\n*ocker*\r\n",
 	})
 	for dockerfile, want := range map[string]string{"Dockerfile": "b", "dev.Dockerfile": "a"} {
-		d, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{Dockerfile: dockerfile})
+		d, err := source.Load(t.Context(), r.dir, "", source.Options{Dockerfile: dockerfile})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +288,7 @@ func TestDockerignoreOfTheDockerfile(t *testing.T) {
 		}
 	}
 	r.commit(map[string]string{".dockerignore": "[\n"})
-	_, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{})
+	_, err := source.Load(t.Context(), r.dir, "", source.Options{})
 	if want := r.dir + ": .dockerignore: syntax error in pattern"; err == nil || err.Error() != want {
 		t.Errorf("error is %v, want %s", err, want)
 	}
@@ -298,28 +299,28 @@ func TestLimits(t *testing.T) {
 	r.commit(map[string]string{"Dockerfile": "FROM a\n", "big": strings.Repeat("x", 100), "big2": strings.Repeat("x", 100), "d/e/f": "x"})
 	tests := []struct {
 		name string
-		opts definition.LoadOptions
+		opts source.Options
 		want string
 	}{
-		{"files", definition.LoadOptions{MaxFiles: 3}, ".: 4 is over the limit MaxFiles of 3"},
-		{"bytes", definition.LoadOptions{MaxBytes: 150}, ".: 207 is over the limit MaxBytes of 150"},
-		{"one file", definition.LoadOptions{MaxFile: 99}, "big: 100 is over the limit MaxFile of 99"},
+		{"files", source.Options{MaxFiles: 3}, ".: 4 is over the limit MaxFiles of 3"},
+		{"bytes", source.Options{MaxBytes: 150}, ".: 207 is over the limit MaxBytes of 150"},
+		{"one file", source.Options{MaxFile: 99}, "big: 100 is over the limit MaxFile of 99"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := definition.Load(t.Context(), r.dir, "", test.opts)
-			var limit *definition.LimitError
+			_, err := source.Load(t.Context(), r.dir, "", test.opts)
+			var limit *source.LimitError
 			if want := r.dir + ": " + test.want; !errors.As(err, &limit) || err.Error() != want {
 				t.Errorf("error is\n%v, want\n%s", err, want)
 			}
 		})
 	}
-	if _, err := definition.Load(t.Context(), r.dir, "", definition.LoadOptions{MaxFiles: 6, MaxBytes: 208, MaxFile: 100}); err != nil {
+	if _, err := source.Load(t.Context(), r.dir, "", source.Options{MaxFiles: 6, MaxBytes: 208, MaxFile: 100}); err != nil {
 		t.Errorf("at the limits: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := definition.Load(ctx, r.dir, "", definition.LoadOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := source.Load(ctx, r.dir, "", source.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v, want %v", err, context.Canceled)
 	}
 }
@@ -373,9 +374,9 @@ func TestDirty(t *testing.T) {
 			r.force("app/forced.log", start)
 			head := r.commit(nil)
 			test.change(r)
-			opts := definition.LoadOptions{Dir: "app", Ignore: []string{".DS_Store"}}
-			_, err := definition.Load(t.Context(), r.dir, "", opts)
-			var dirty *definition.DirtyError
+			opts := source.Options{Dir: "app", Ignore: []string{".DS_Store"}}
+			_, err := source.Load(t.Context(), r.dir, "", opts)
+			var dirty *source.DirtyError
 			errors.As(err, &dirty)
 			var files []string
 			if dirty != nil {
@@ -386,14 +387,14 @@ func TestDirty(t *testing.T) {
 			if diff := cmp.Diff(test.want, files); diff != "" {
 				t.Errorf("changed files (-want +got):\n%s", diff)
 			}
-			if _, err := definition.Load(t.Context(), r.dir, "main", opts); err != nil {
+			if _, err := source.Load(t.Context(), r.dir, "main", opts); err != nil {
 				t.Errorf("a named branch: %v", err)
 			}
-			if _, err := definition.Load(t.Context(), "file://"+r.dir, "", opts); err != nil {
+			if _, err := source.Load(t.Context(), "file://"+r.dir, "", opts); err != nil {
 				t.Errorf("a file URL: %v", err)
 			}
 			opts.AllowDirty = true
-			d, err := definition.Load(t.Context(), r.dir, "HEAD", opts)
+			d, err := source.Load(t.Context(), r.dir, "HEAD", opts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -456,8 +457,8 @@ func TestLoadFS(t *testing.T) {
 		"app/y":     {Data: []byte("x"), Mode: fs.ModeSymlink},
 		".git/HEAD": {Data: []byte("ref: x")},
 	}
-	source := definition.Source{Repository: "https://user:secret@example.com/app", Ref: "main", Commit: "claimed", CommitTime: commitTime}
-	d, err := definition.LoadFS(t.Context(), files, source, definition.LoadOptions{Dir: "app"})
+	origin := definition.Source{Repository: "https://user:secret@example.com/app", Ref: "main", Commit: "claimed", CommitTime: commitTime}
+	d, err := source.LoadFS(t.Context(), files, origin, source.Options{Dir: "app"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,7 +475,7 @@ func TestLoadFS(t *testing.T) {
 	if err := fstest.TestFS(d.Context, "x"); err != nil {
 		t.Error(err)
 	}
-	root, err := definition.LoadFS(t.Context(), files, source, definition.LoadOptions{Dockerfile: "app/Dockerfile"})
+	root, err := source.LoadFS(t.Context(), files, origin, source.Options{Dockerfile: "app/Dockerfile"})
 	if err != nil {
 		t.Fatal(err)
 	}

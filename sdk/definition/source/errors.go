@@ -1,4 +1,4 @@
-package definition
+package source
 
 import (
 	"errors"
@@ -102,7 +102,7 @@ func (e *AbsentError) Error() string {
 		"; exclude it in .dockerignore, or allow it to be absent"
 }
 
-// LimitError says which limit of [LoadOptions] was passed.
+// LimitError says which limit of [Options] was passed.
 type LimitError struct {
 	// Option is the field's name, Path the file or directory that went over it ("" for the whole).
 	Option, Path string

@@ -1,4 +1,4 @@
-package definition
+package source
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ type contextBuilder struct {
 	base   fs.FS
 	dir    string // the context's directory in base
 	ignore ignore
-	opts   LoadOptions // with defaults
+	opts   Options // with defaults
 	time   time.Time
 
 	nodes  map[string]*node

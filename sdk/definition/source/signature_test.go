@@ -1,4 +1,4 @@
-package definition_test
+package source_test
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 // signed commits a payload with a signature made of it, as branch "signed".
@@ -92,45 +93,45 @@ func TestSignatures(t *testing.T) {
 	pgp, public := newPGP(t)
 	_, otherPublic := newPGP(t)
 	good := sshSign(t, key, "git")
-	trusted := &definition.Signatures{SSH: []string{"# the team", "", line("other@example.com", other), line("dev@example.com", key)}, PGP: []string{otherPublic, public}}
-	one := func(line string) *definition.Signatures { return &definition.Signatures{SSH: []string{line}} }
+	trusted := &source.Signatures{SSH: []string{"# the team", "", line("other@example.com", other), line("dev@example.com", key)}, PGP: []string{otherPublic, public}}
+	one := func(line string) *source.Signatures { return &source.Signatures{SSH: []string{line}} }
 	tests := []struct {
 		name   string
 		sign   func(string) string
 		change func(string) string
-		keys   *definition.Signatures
+		keys   *source.Signatures
 		signer string
 		err    error
 	}{
 		{"SSH", good, nil, trusted, "dev@example.com " + ssh.FingerprintSHA256(key.PublicKey()), nil},
 		{"PGP", pgp, nil, trusted, "Dev <dev@example.com> ", nil},
-		{"unsigned", func(string) string { return "" }, nil, trusted, "", definition.ErrUnsigned},
-		{"no keys at all", good, nil, &definition.Signatures{}, "", definition.ErrUntrusted},
-		{"SSH key not listed", sshSign(t, newKey(t), "git"), nil, trusted, "", definition.ErrUntrusted},
-		{"PGP key not listed", pgp, nil, &definition.Signatures{PGP: []string{otherPublic}}, "", definition.ErrUntrusted},
-		{"signed for something else", sshSign(t, key, "file"), nil, trusted, "", definition.ErrForged},
-		{"SSH signature of another commit", func(p string) string { return good(p + " ") }, nil, trusted, "", definition.ErrForged},
-		{"PGP signature of another commit", func(p string) string { return pgp(p + " ") }, nil, trusted, "", definition.ErrForged},
-		{"message changed", good, replace("message", "massage"), trusted, "", definition.ErrForged},
-		{"header added", good, replace("\n\nmessage", "\nnote x\n\nmessage"), trusted, "", definition.ErrForged},
-		{"signature garbled", good, replace("U1NIU0lH", "AAAAAAAA"), trusted, "", definition.ErrForged},
-		{"no signature in it", func(string) string { return "hello" }, nil, trusted, "", definition.ErrForged},
-		{"two signatures", good, replace("\ngpgsig ", "\ngpgsig x\ngpgsig "), trusted, "", definition.ErrForged},
-		{"two trees", good, replace("\nauthor", "\ntree 1940939eed485491bbf2e17e8cbf3038737d0572\nauthor"), trusted, "", definition.ErrForged},
+		{"unsigned", func(string) string { return "" }, nil, trusted, "", source.ErrUnsigned},
+		{"no keys at all", good, nil, &source.Signatures{}, "", source.ErrUntrusted},
+		{"SSH key not listed", sshSign(t, newKey(t), "git"), nil, trusted, "", source.ErrUntrusted},
+		{"PGP key not listed", pgp, nil, &source.Signatures{PGP: []string{otherPublic}}, "", source.ErrUntrusted},
+		{"signed for something else", sshSign(t, key, "file"), nil, trusted, "", source.ErrForged},
+		{"SSH signature of another commit", func(p string) string { return good(p + " ") }, nil, trusted, "", source.ErrForged},
+		{"PGP signature of another commit", func(p string) string { return pgp(p + " ") }, nil, trusted, "", source.ErrForged},
+		{"message changed", good, replace("message", "massage"), trusted, "", source.ErrForged},
+		{"header added", good, replace("\n\nmessage", "\nnote x\n\nmessage"), trusted, "", source.ErrForged},
+		{"signature garbled", good, replace("U1NIU0lH", "AAAAAAAA"), trusted, "", source.ErrForged},
+		{"no signature in it", func(string) string { return "hello" }, nil, trusted, "", source.ErrForged},
+		{"two signatures", good, replace("\ngpgsig ", "\ngpgsig x\ngpgsig "), trusted, "", source.ErrForged},
+		{"two trees", good, replace("\nauthor", "\ntree 1940939eed485491bbf2e17e8cbf3038737d0572\nauthor"), trusted, "", source.ErrForged},
 		{"namespaces", good, nil, one(strings.Replace(line("d", key), " ", ` namespaces="file,g*t" `, 1)), "d ", nil},
-		{"other namespace", good, nil, one(strings.Replace(line("d", key), " ", ` namespaces="file" `, 1)), "", definition.ErrUntrusted},
+		{"other namespace", good, nil, one(strings.Replace(line("d", key), " ", ` namespaces="file" `, 1)), "", source.ErrUntrusted},
 		{"valid then", good, nil, one(strings.Replace(line("d", key), " ", ` valid-after="20260101",valid-before="202612312359Z" `, 1)), "d ", nil},
-		{"not yet valid", good, nil, one(strings.Replace(line("d", key), " ", ` valid-after="20270101" `, 1)), "", definition.ErrUntrusted},
-		{"no longer valid", good, nil, one(strings.Replace(line("d", key), " ", ` valid-before="20260101" `, 1)), "", definition.ErrUntrusted},
-		{"expired by now", pgp, nil, &definition.Signatures{PGP: []string{public}, Time: commitTime.AddDate(2, 0, 0)}, "", definition.ErrUntrusted},
-		{"not expired by now", pgp, nil, &definition.Signatures{PGP: []string{public}, Time: commitTime.AddDate(0, 6, 0)}, "Dev ", nil},
+		{"not yet valid", good, nil, one(strings.Replace(line("d", key), " ", ` valid-after="20270101" `, 1)), "", source.ErrUntrusted},
+		{"no longer valid", good, nil, one(strings.Replace(line("d", key), " ", ` valid-before="20260101" `, 1)), "", source.ErrUntrusted},
+		{"expired by now", pgp, nil, &source.Signatures{PGP: []string{public}, Time: commitTime.AddDate(2, 0, 0)}, "", source.ErrUntrusted},
+		{"not expired by now", pgp, nil, &source.Signatures{PGP: []string{public}, Time: commitTime.AddDate(0, 6, 0)}, "Dev ", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRepo(t)
 			id := r.signed(test.sign, test.change)
-			d, err := definition.Load(t.Context(), r.dir, "signed", definition.LoadOptions{Signatures: test.keys})
-			var sig *definition.SignatureError
+			d, err := source.Load(t.Context(), r.dir, "signed", source.Options{Signatures: test.keys})
+			var sig *source.SignatureError
 			switch {
 			case !errors.Is(err, test.err):
 				t.Fatalf("error is %v, want %v", err, test.err)
@@ -149,17 +150,17 @@ func TestSignaturesAndUnsignedFiles(t *testing.T) {
 	r := newRepo(t)
 	id := r.signed(sshSign(t, key, "git"), nil)
 	r.ref("refs/heads/main", id)
-	keys := &definition.Signatures{SSH: []string{"dev " + string(ssh.MarshalAuthorizedKey(key.PublicKey()))}}
-	opts := definition.LoadOptions{Signatures: keys, AllowDirty: true}
-	if _, err := definition.Load(t.Context(), r.dir, "", opts); err != nil {
+	keys := &source.Signatures{SSH: []string{"dev " + string(ssh.MarshalAuthorizedKey(key.PublicKey()))}}
+	opts := source.Options{Signatures: keys, AllowDirty: true}
+	if _, err := source.Load(t.Context(), r.dir, "", opts); err != nil {
 		t.Fatal(err)
 	}
 	r.write(map[string]string{"new": ""})
-	var dirty *definition.DirtyError
-	if _, err := definition.Load(t.Context(), r.dir, "", opts); !errors.As(err, &dirty) {
+	var dirty *source.DirtyError
+	if _, err := source.Load(t.Context(), r.dir, "", opts); !errors.As(err, &dirty) {
 		t.Errorf("a changed work tree passed as signed: %v", err)
 	}
-	if _, err := definition.LoadFS(t.Context(), os.DirFS(r.dir), definition.Source{}, opts); !errors.Is(err, definition.ErrUnsigned) {
+	if _, err := source.LoadFS(t.Context(), os.DirFS(r.dir), definition.Source{}, opts); !errors.Is(err, source.ErrUnsigned) {
 		t.Errorf("files from nowhere passed as signed: %v", err)
 	}
 }
@@ -180,8 +181,8 @@ func TestSignersErrors(t *testing.T) {
 		`dev no-touch-required,cert-authority=` + "\n": "Signatures.SSH[0]: want names, options and a public key: ssh: no key found",
 	}
 	for line, want := range tests {
-		_, err := definition.Load(t.Context(), r.dir, "signed", definition.LoadOptions{Signatures: &definition.Signatures{SSH: []string{line}}})
-		var signers *definition.SignersError
+		_, err := source.Load(t.Context(), r.dir, "signed", source.Options{Signatures: &source.Signatures{SSH: []string{line}}})
+		var signers *source.SignersError
 		if !errors.As(err, &signers) || signers.Error() != want {
 			t.Errorf("error is\n%v, want\n%s", err, want)
 		}
@@ -207,9 +208,9 @@ func TestSignaturesOfGit(t *testing.T) {
 		}
 		return string(out)
 	}
-	check := func(t *testing.T, keys definition.Signatures, signer string) {
+	check := func(t *testing.T, keys source.Signatures, signer string) {
 		t.Helper()
-		d, err := definition.Load(t.Context(), dir, "", definition.LoadOptions{Signatures: &keys})
+		d, err := source.Load(t.Context(), dir, "", source.Options{Signatures: &keys})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +227,7 @@ func TestSignaturesOfGit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			check(t, definition.Signatures{SSH: []string{"dev@example.com " + string(public)}}, "dev@example.com SHA256:")
+			check(t, source.Signatures{SSH: []string{"dev@example.com " + string(public)}}, "dev@example.com SHA256:")
 		})
 	}
 	t.Run("gpg", func(t *testing.T) {
@@ -236,6 +237,6 @@ func TestSignaturesOfGit(t *testing.T) {
 		ctx := context.WithoutCancel(t.Context())
 		t.Cleanup(func() { _ = exec.CommandContext(ctx, "gpgconf", "--kill", "all").Run() }) // its agent would outlive the test
 		runGit(t, dir, "commit", "-q", "-S", "--allow-empty", "-m", "x")
-		check(t, definition.Signatures{PGP: []string{run("gpg", "--armor", "--export")}, Time: time.Now()}, "Dev <dev@example.com> ")
+		check(t, source.Signatures{PGP: []string{run("gpg", "--armor", "--export")}, Time: time.Now()}, "Dev <dev@example.com> ")
 	})
 }

@@ -1,4 +1,4 @@
-package definition
+package source
 
 import (
 	"crypto/sha256"
@@ -26,7 +26,7 @@ type objectStore struct {
 	temp     string // what is being written
 }
 
-func newStore(opts LoadOptions, name string, commit plumbing.Hash) (*objectStore, error) {
+func newStore(opts Options, name string, commit plumbing.Hash) (*objectStore, error) {
 	if opts.CacheDir == "" {
 		return &objectStore{objects: &limitedMemory{Storage: memory.NewStorage(), limit: opts.MaxFetch}}, nil
 	}

@@ -1,4 +1,4 @@
-package definition_test
+package source_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
 
-	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
 func newKey(t *testing.T) ssh.Signer {
@@ -99,14 +99,14 @@ func TestLoadSSH(t *testing.T) {
 	empty := newRepo(t)
 	host, key := newKey(t), newKey(t)
 	address := serveSSH(t, host, key)
-	auth := func(host ssh.Signer, keys ...ssh.Signer) definition.Auth {
-		return definition.Auth{
+	auth := func(host ssh.Signer, keys ...ssh.Signer) source.Auth {
+		return source.Auth{
 			HostKey: ssh.FixedHostKey(host.PublicKey()),
 			Signers: func() ([]ssh.Signer, error) { return keys, nil },
 		}
 	}
 	for ref, want := range map[string]string{"": ids[3], "old": ids[1], "v1": ids[0], ids[2]: ids[2], ids[2][:9]: ids[2]} {
-		d, err := definition.Load(t.Context(), "ssh://git@"+address+r.dir, ref, definition.LoadOptions{Auth: auth(host, key)})
+		d, err := source.Load(t.Context(), "ssh://git@"+address+r.dir, ref, source.Options{Auth: auth(host, key)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,21 +116,21 @@ func TestLoadSSH(t *testing.T) {
 	}
 	tests := []struct {
 		name, path string
-		auth       definition.Auth
+		auth       source.Auth
 		check      func(error) bool
 	}{
-		{"wrong key", r.dir, auth(host, newKey(t)), is(definition.ErrLogin)},
+		{"wrong key", r.dir, auth(host, newKey(t)), is(source.ErrLogin)},
 		{"wrong host key", r.dir, auth(newKey(t), key), contains("host key")},
-		{"no host key", r.dir, definition.Auth{Signers: auth(host, key).Signers}, is(definition.ErrInsecure)},
-		{"agent fails", r.dir, definition.Auth{HostKey: auth(host).HostKey, Signers: func() ([]ssh.Signer, error) { return nil, errors.New("agent is locked") }}, contains("agent is locked")},
-		{"no repository", "/no/such/place", auth(host, key), is(definition.ErrNoRepository)},
-		{"empty repository", empty.dir, auth(host, key), is(definition.ErrEmptyRepository)},
+		{"no host key", r.dir, source.Auth{Signers: auth(host, key).Signers}, is(source.ErrInsecure)},
+		{"agent fails", r.dir, source.Auth{HostKey: auth(host).HostKey, Signers: func() ([]ssh.Signer, error) { return nil, errors.New("agent is locked") }}, contains("agent is locked")},
+		{"no repository", "/no/such/place", auth(host, key), is(source.ErrNoRepository)},
+		{"empty repository", empty.dir, auth(host, key), is(source.ErrEmptyRepository)},
 		{"a path that a shell would run", "/x'; echo 0000; '", auth(host, key), contains("echo 0000")},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-			_, err := definition.Load(t.Context(), "ssh://git@"+address+test.path, "", definition.LoadOptions{Auth: test.auth})
+			_, err := source.Load(t.Context(), "ssh://git@"+address+test.path, "", source.Options{Auth: test.auth})
 			if err == nil || !test.check(err) {
 				t.Errorf("unexpected error: %v", err)
 			}
@@ -158,7 +158,7 @@ func TestCancelSSH(t *testing.T) {
 		_, _ = io.Copy(io.Discard, conn) // until the client goes
 	}()
 	key := newKey(t)
-	_, err = definition.Load(ctx, "ssh://git@"+listener.Addr().String()+"/x", "", definition.LoadOptions{Auth: definition.Auth{
+	_, err = source.Load(ctx, "ssh://git@"+listener.Addr().String()+"/x", "", source.Options{Auth: source.Auth{
 		HostKey: ssh.FixedHostKey(key.PublicKey()), Signers: func() ([]ssh.Signer, error) { return []ssh.Signer{key}, nil },
 	}})
 	if !errors.Is(err, context.Canceled) {

@@ -1,4 +1,10 @@
-package definition
+// Package source reads container definitions from source control: a repository and a commit in, a [definition.Definition]
+// with its build context out.
+//
+// Most callers need [Load]. The package never runs git or any other program and keeps no state between calls. Of the
+// environment it sees only the proxy variables that Go's default HTTP transport reads, and not those when Options.HTTP is
+// given.
+package source
 
 import (
 	"context"
@@ -11,6 +17,8 @@ import (
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 )
 
 // Load reads the definition that a repository holds at a ref.
@@ -26,8 +34,8 @@ import (
 //
 // From a remote it takes the one commit without its history where the server allows that; a short id, or a server
 // that does not hand out commits by id, costs a fetch of all branches and tags. When ctx is cancelled nothing stays
-// behind. Errors are [*LoadError], or a [*SyntaxError] when the Dockerfile can't be parsed; neither holds credentials.
-func Load(ctx context.Context, repository, ref string, opts LoadOptions) (*Definition, error) {
+// behind. Errors are [*LoadError], or a [*definition.SyntaxError] when the Dockerfile can't be parsed; neither holds credentials.
+func Load(ctx context.Context, repository, ref string, opts Options) (*definition.Definition, error) {
 	opts = opts.withDefaults()
 	at, err := parseLocation(repository)
 	if err != nil {
@@ -40,7 +48,7 @@ func Load(ctx context.Context, repository, ref string, opts LoadOptions) (*Defin
 	return d, loadError(at.name, ref, err)
 }
 
-func load(ctx context.Context, at location, ref string, opts LoadOptions) (*Definition, error) {
+func load(ctx context.Context, at location, ref string, opts Options) (*definition.Definition, error) {
 	var (
 		repository *git.Repository
 		work       string
@@ -58,48 +66,48 @@ func load(ctx context.Context, at location, ref string, opts LoadOptions) (*Defi
 	if err != nil {
 		return nil, err
 	}
-	source := Source{
+	origin := definition.Source{
 		Repository: at.name, Ref: ref, Commit: commit.Hash.String(), CommitTime: commit.Committer.When.UTC(),
 	}
 	if opts.Signatures != nil {
-		if source.Signer, err = opts.Signatures.verify(store, commit); err != nil {
+		if origin.Signer, err = opts.Signatures.verify(store, commit); err != nil {
 			return nil, err
 		}
 	}
 	committed := newGitFS(store, commit.TreeHash)
 	var files fs.FS = committed
 	if work != "" && at.scheme == "" && (ref == "" || ref == "HEAD") {
-		if files, source.Dirty, err = localFiles(ctx, repository, work, committed, opts); err != nil {
+		if files, origin.Dirty, err = localFiles(ctx, repository, work, committed, opts); err != nil {
 			return nil, err
 		}
 	}
-	return read(ctx, files, source, opts)
+	return read(ctx, files, origin, opts)
 }
 
 // LoadFS reads a definition from files that come from no repository that this package could check, such as a Dagger
-// directory. The root of fsys stands for the root of a repository. Repository and Ref of source are kept as the
+// directory. The root of fsys stands for the root of a repository. Repository and Ref of origin are kept as the
 // caller's word; Commit is cleared and Dirty set, because nothing proves it. CommitTime becomes the time of all files.
 // The options that concern repositories are not looked at, but Signatures can't be met.
-func LoadFS(ctx context.Context, fsys fs.FS, source Source, opts LoadOptions) (*Definition, error) {
-	source.Commit, source.Signer, source.Dirty = "", "", true
-	source.Repository = redact(source.Repository)
+func LoadFS(ctx context.Context, fsys fs.FS, origin definition.Source, opts Options) (*definition.Definition, error) {
+	origin.Commit, origin.Signer, origin.Dirty = "", "", true
+	origin.Repository = redact(origin.Repository)
 	if opts.Signatures != nil {
-		return nil, &LoadError{source.Repository, source.Ref, fmt.Errorf("what comes from no commit %w", ErrUnsigned)}
+		return nil, &LoadError{origin.Repository, origin.Ref, fmt.Errorf("what comes from no commit %w", ErrUnsigned)}
 	}
-	d, err := read(ctx, fsys, source, opts.withDefaults())
-	return d, loadError(source.Repository, source.Ref, err)
+	d, err := read(ctx, fsys, origin, opts.withDefaults())
+	return d, loadError(origin.Repository, origin.Ref, err)
 }
 
 // loadError names the repository, unless the error has the place in the Dockerfile.
 func loadError(repository, ref string, err error) error {
-	if _, ok := errors.AsType[*SyntaxError](err); err == nil || ok {
+	if _, ok := errors.AsType[*definition.SyntaxError](err); err == nil || ok {
 		return err
 	}
 	return &LoadError{repository, ref, err}
 }
 
 // read makes a definition of the files of a repository.
-func read(ctx context.Context, base fs.FS, source Source, opts LoadOptions) (*Definition, error) {
+func read(ctx context.Context, base fs.FS, origin definition.Source, opts Options) (*definition.Definition, error) {
 	dir, err := resolveDir(base, opts.Dir)
 	if err != nil {
 		return nil, err
@@ -112,24 +120,24 @@ func read(ctx context.Context, base fs.FS, source Source, opts LoadOptions) (*De
 	if err != nil {
 		return nil, err
 	}
-	source.Directory, source.Dockerfile = dir, path.Clean(named)
-	file, err := parse(name, content, opts.MaxDockerfile)
+	origin.Directory, origin.Dockerfile = dir, path.Clean(named)
+	file, err := definition.ParseLimited(name, content, opts.MaxDockerfile)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := readIgnore(base, source.Dockerfile, dir, opts.MaxDockerfile)
+	rules, err := readIgnore(base, origin.Dockerfile, dir, opts.MaxDockerfile)
 	if err != nil {
 		return nil, err
 	}
-	b := &contextBuilder{base: base, dir: dir, ignore: rules, opts: opts, time: source.CommitTime}
+	b := &contextBuilder{base: base, dir: dir, ignore: rules, opts: opts, time: origin.CommitTime}
 	files, err := b.build(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &Definition{Source: source, File: file, Context: files, maxDockerfile: opts.MaxDockerfile}
+	d := &definition.Definition{Source: origin, File: file, Context: files}
 	if len(b.absent.Submodules)+len(b.absent.LFS) > 0 {
 		if d.Absent = &b.absent; !opts.AllowAbsent {
-			return nil, d.Absent
+			return nil, &b.absent
 		}
 	}
 	return d, nil
@@ -161,7 +169,7 @@ func readDockerfile(base fs.FS, dir, named string, limit int64) (string, []byte,
 	}
 	content, err := readLimited(base, name, "MaxDockerfile", limit)
 	if tooLarge, ok := errors.AsType[*LimitError](err); ok {
-		return "", nil, sizeError(name, tooLarge.Found, limit)
+		return "", nil, definition.SizeError(name, tooLarge.Found, limit)
 	}
 	if errors.Is(err, errNotRegular) {
 		return "", nil, &DockerfileError{name, candidates(base, name, dir)}

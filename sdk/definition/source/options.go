@@ -1,14 +1,16 @@
-package definition
+package source
 
 import (
 	"net/http"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 )
 
-// LoadOptions says what [Load] reads, from where and how much. The zero value reads ./Dockerfile with the whole
+// Options says what [Load] reads, from where and how much. The zero value reads ./Dockerfile with the whole
 // repository as context.
-type LoadOptions struct {
+type Options struct {
 	// Dir is the build context's directory in the repository, with slashes. Default: its root.
 	Dir string
 	// Dockerfile is the file's path relative to Dir; it may be outside of Dir, but not of the repository.
@@ -43,7 +45,7 @@ type LoadOptions struct {
 	MaxBytes int64
 	// MaxFile limits each of them, in bytes. Default: 256 MiB.
 	MaxFile int64
-	// MaxDockerfile limits the Dockerfile, .dockerignore and .gitattributes, in bytes each. Default: [MaxDockerfile].
+	// MaxDockerfile limits the Dockerfile, .dockerignore and .gitattributes, in bytes each. Default: [definition.MaxDockerfile].
 	MaxDockerfile int64
 	// MaxFetch limits what is taken from a remote repository, in bytes as sent and again as unpacked. Default: 1 GiB.
 	MaxFetch int64
@@ -64,7 +66,7 @@ type Auth struct {
 }
 
 // withDefaults fills the fields that are zero.
-func (o LoadOptions) withDefaults() LoadOptions {
+func (o Options) withDefaults() Options {
 	if o.Dir == "" {
 		o.Dir = "."
 	}
@@ -77,7 +79,7 @@ func (o LoadOptions) withDefaults() LoadOptions {
 	for _, limit := range []struct {
 		field *int64
 		value int64
-	}{{&o.MaxBytes, 1 << 30}, {&o.MaxFile, 256 << 20}, {&o.MaxDockerfile, MaxDockerfile}, {&o.MaxFetch, 1 << 30}} {
+	}{{&o.MaxBytes, 1 << 30}, {&o.MaxFile, 256 << 20}, {&o.MaxDockerfile, definition.MaxDockerfile}, {&o.MaxFetch, 1 << 30}} {
 		if *limit.field == 0 {
 			*limit.field = limit.value
 		}
