@@ -14,56 +14,57 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
 )
 
-// inProcess starts engines in this process, which holds nothing else of size.
-func inProcess(runc string) func(context.Context, string) (*running, error) {
-	return func(ctx context.Context, state string) (*running, error) {
-		debug.FreeOSMemory()
-		// 5 resets the peak that VmHWM shows.
-		if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-			return nil, err
-		}
+// engine is a started builder.
+type engine struct {
+	build.Builder
+
+	// pid is the process that builds, "self" for this one.
+	pid string
+	// stop ends the engine.
+	stop func() error
+}
+
+// start starts an engine on an empty directory.
+type start func(ctx context.Context, state string) (*engine, error)
+
+// inProcess starts engines in this process.
+func inProcess(runc string) start {
+	return func(ctx context.Context, state string) (*engine, error) {
 		b, err := embedded.Start(ctx, embedded.Options{State: state, Runc: runc})
 		if err != nil {
 			return nil, err
 		}
-		return &running{Builder: b, stop: func() (int64, error) {
-			peak, err := peakMemory("self")
-			return peak, errors.Join(err, b.Close())
-		}}, nil
+		return &engine{Builder: b, pid: "self", stop: b.Close}, nil
 	}
 }
 
 // daemon starts buildkitd processes.
-func daemon(path string) func(context.Context, string) (*running, error) {
-	return func(ctx context.Context, state string) (*running, error) {
+func daemon(path string) start {
+	return func(ctx context.Context, state string) (*engine, error) {
 		socket := filepath.Join(state, "buildkitd.sock")
 		cmd := exec.CommandContext(ctx, path, "--root", filepath.Join(state, "root"), "--addr", "unix://"+socket, "--oci-worker-net=host")
 		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
-		stop := func() (int64, error) {
-			peak, err := peakMemory(strconv.Itoa(cmd.Process.Pid))
-			err = errors.Join(err, cmd.Process.Signal(syscall.SIGTERM))
+		stop := func() error {
+			err := cmd.Process.Signal(syscall.SIGTERM)
 			_ = cmd.Wait() // says that it was a signal
-			return peak, err
+			return err
 		}
 		if err := await(ctx, socket); err != nil {
-			_, _ = stop()
-			return nil, err
+			return nil, errors.Join(err, stop())
 		}
 		b, err := buildkit.Dial(ctx, "unix://"+socket, buildkit.Options{})
 		if err != nil {
-			_, _ = stop()
-			return nil, err
+			return nil, errors.Join(err, stop())
 		}
-		return &running{Builder: b, stop: func() (int64, error) {
-			err := b.Close()
-			peak, stopErr := stop()
-			return peak, errors.Join(err, stopErr)
+		return &engine{Builder: b, pid: strconv.Itoa(cmd.Process.Pid), stop: func() error {
+			return errors.Join(b.Close(), stop())
 		}}, nil
 	}
 }
@@ -83,6 +84,12 @@ func await(ctx context.Context, socket string) error {
 		case <-time.After(time.Millisecond):
 		}
 	}
+}
+
+// resetPeak has peakMemory of this process start from what it has now.
+func resetPeak() error {
+	debug.FreeOSMemory()
+	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // 5 resets VmHWM, see proc(5)
 }
 
 // peakMemory is the most that a process had resident, in bytes.

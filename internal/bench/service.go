@@ -28,15 +28,9 @@ const registryName = "plimsoll-bench-registry"
 
 func init() { reexec.Hook(registryName, serveRegistry) } //nolint:gochecknoinits // the exception: this program run again
 
-// bases is the process of a registry with the service's bases. Stop ends it.
-type bases struct {
-	pid  int
-	stop func()
-}
-
-// service is the quickstart's service as a request, and the registry with its bases. It must be called in the root of the
-// repository.
-func service(light bool) (build.Request, *bases, error) {
+// service is the quickstart's service as a request, with its bases in a registry that stop ends. It must be called in the
+// root of the repository.
+func service() (req build.Request, stop func(), err error) {
 	// In a process of its own, so that its memory is not counted as the engine's.
 	cmd := reexec.Command(registryName)
 	cmd.Env, cmd.Stderr = nil, os.Stderr
@@ -51,39 +45,22 @@ func service(light bool) (build.Request, *bases, error) {
 	if err := cmd.Start(); err != nil {
 		return build.Request{}, nil, err
 	}
-	stop := func() { _ = hold.Close(); _ = cmd.Wait() }
+	stop = func() { _ = hold.Close(); _ = cmd.Wait() }
 	var refs map[string]string
 	if err := json.NewDecoder(out).Decode(&refs); err != nil {
 		stop()
 		return build.Request{}, nil, fmt.Errorf("the registry did not start: %w", err)
 	}
-	req, err := request(refs, light)
+	req, err = request(refs)
 	if err != nil {
 		stop()
 		return build.Request{}, nil, err
 	}
-	return req, &bases{pid: cmd.Process.Pid, stop: stop}, nil
+	return req, stop, nil
 }
 
-// lightDockerfile is like the service's, but compiles nothing.
-const lightDockerfile = `FROM localhost:5000/base/golang AS build
-WORKDIR /src
-COPY go.mod main.go ./
-RUN --mount=type=cache,target=/root/.cache/go-build cat main.go > /greeter
-
-FROM localhost:5000/base/userland AS facts
-WORKDIR /facts
-RUN --mount=type=bind,from=build,source=/,target=/out \
-    shasum -a 256 /out/greeter > greeter.sha256 && cat /etc/os-release > built-on
-
-FROM localhost:5000/base/userland
-COPY --from=build /greeter /usr/local/bin/greeter
-COPY --from=facts /facts /usr/local/share/greeter
-USER 65534:65534
-`
-
 // request pins the service's Dockerfile to the bases.
-func request(bases map[string]string, light bool) (build.Request, error) {
+func request(bases map[string]string) (build.Request, error) {
 	const dir = "examples/quickstart/service"
 	files := fstest.MapFS{"go.mod": {Data: []byte("module greeter\n\ngo 1.26\n"), Mode: 0o644}}
 	for _, f := range []string{"Dockerfile", "main.go"} {
@@ -92,9 +69,6 @@ func request(bases map[string]string, light bool) (build.Request, error) {
 			return build.Request{}, err
 		}
 		files[f] = &fstest.MapFile{Data: content, Mode: 0o644}
-	}
-	if light {
-		files["Dockerfile"].Data = []byte(lightDockerfile)
 	}
 	var pinned strings.Builder
 	var sources []build.Source
