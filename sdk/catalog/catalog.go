@@ -36,27 +36,35 @@ type Catalog struct {
 	substitutions map[string][]*substitution
 	exceptions    []*exception
 	bans          []*ban
+	// contexts and args are those of all parts; doc has the root's.
+	contexts []*ContextRule
+	args     []*ArgRule
+	parts    []*part // the root first
 }
 
 type base struct {
 	Base
+	part  *part
 	match matcher
 }
 
 type substitution struct {
 	Substitution
+	part   *part
 	from   matcher
 	target target
 }
 
 type exception struct {
 	Exception
+	part    *part
 	project projectMatcher
 	image   *matcher // nil unless the scope is an image
 }
 
 type ban struct {
 	Ban
+	part        *part
 	match       matcher
 	replacement *target
 }

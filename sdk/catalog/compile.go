@@ -13,29 +13,43 @@ import (
 // none.
 type compiler struct {
 	*decoder // of the file at hand
+	part     *part
 	loader   Loader
 	problems []Problem // of the files before
 	catalog  *Catalog
 	// once remembers where a setting was made that only one file may make.
 	once map[string]finding.Place
+	// hosts remembers which part lists a host for http and git sources.
+	hosts map[string]listedHost
+}
+
+type listedHost struct {
+	part  *part
+	place finding.Place
 }
 
 func newCompiler(l Loader) *compiler {
-	return &compiler{loader: l, decoder: &decoder{}, once: map[string]finding.Place{}, catalog: &Catalog{
+	return &compiler{loader: l, decoder: &decoder{}, once: map[string]finding.Place{}, hosts: map[string]listedHost{}, catalog: &Catalog{
 		bases: map[string][]*base{}, substitutions: map[string][]*substitution{},
 	}}
 }
 
-// file decodes and compiles one file and adds it to the catalog.
-func (c *compiler) file(s source) {
+// compile decodes and compiles one file, adds it to the catalog and returns what it includes; nothing when there is a
+// problem in it, so that nothing is fetched for a catalog that can't be used.
+func (c *compiler) compile(p *part, name string, src []byte) []Include {
 	var doc Document
-	c.decoder = &decoder{file: s.name, src: s.src}
-	if len(s.src) > maxFileBytes {
-		c.report(finding.Place{File: s.name}, "the file has more than %d MiB", maxFileBytes>>20)
+	c.part, c.decoder = p, &decoder{file: name, src: src}
+	if len(src) > maxFileBytes {
+		c.report(finding.Place{File: name}, "the file has more than %d MiB", maxFileBytes>>20)
 	} else if c.decode(&doc); len(c.places) > 0 { // it is YAML
 		c.document(&doc)
 	}
+	clean := len(c.decoder.problems) == 0
 	c.flush()
+	if !clean {
+		return nil
+	}
+	return doc.Include
 }
 
 // flush keeps the problems of the file at hand and leaves it.
@@ -58,18 +72,24 @@ func (c *compiler) document(doc *Document) {
 	all := &c.catalog.doc
 	all.Version = 1
 	c.settings(doc, all, top)
+	each(c, doc.Include, "include", c.include)
 	each(c, doc.Bases, "bases", func(b *Base) { c.base(b, doc.Owner) })
 	each(c, doc.HTTP, "http", func(r *HTTPRule) {
 		r.Owner = cmp.Or(r.Owner, doc.Owner)
-		c.sourceRule(&r.Host, &r.Path, r.Place)
+		c.sourceRule("http", &r.Host, &r.Path, r.Place)
 	})
 	each(c, doc.Git, "git", func(r *GitRule) {
 		r.Owner = cmp.Or(r.Owner, doc.Owner)
-		c.sourceRule(&r.Host, &r.Path, r.Place)
+		c.sourceRule("git", &r.Host, &r.Path, r.Place)
 	})
 	each(c, doc.Substitutions, "substitutions", func(s *Substitution) { c.substitution(s, doc.Owner) })
 	each(c, doc.Exceptions, "exceptions", c.exception)
 	each(c, doc.Bans, "bans", c.ban)
+	for _, i := range doc.Include {
+		if i.Git != "" || i.OCI != "" { // in which file of a part something is said is not what the catalog says
+			all.Include = append(all.Include, i)
+		}
+	}
 	all.Bases = append(all.Bases, doc.Bases...)
 	all.HTTP = append(all.HTTP, doc.HTTP...)
 	all.Git = append(all.Git, doc.Git...)
@@ -91,41 +111,54 @@ func each[T any](c *compiler, items []T, key string, compile func(*T)) {
 	}
 }
 
-// settings takes over what is said once for the whole catalog. Each file has an owner; the first one's is the catalog's.
+// settings takes over what is said once for each part. Each file has an owner; the first one's is the catalog's. Name,
+// revision and the ways to reach owners are the root's; contexts and args have to be met in every part that has them.
 func (c *compiler) settings(doc, all *Document, top finding.Place) {
-	all.Owner = cmp.Or(all.Owner, doc.Owner)
+	root := c.part.parent == nil
+	if root {
+		all.Owner = cmp.Or(all.Owner, doc.Owner)
+	}
 	if c.has(&doc.Name) && c.single("name", c.at(&doc.Name, top)) {
-		all.Name = doc.Name
+		c.part.Title = doc.Name
 	}
 	if c.has(&doc.Revision) && c.single("revision", c.at(&doc.Revision, top)) {
-		all.Revision = doc.Revision
+		c.part.Revision = doc.Revision
+	}
+	if root {
+		all.Name, all.Revision = c.part.Title, c.part.Revision
 	}
 	if doc.Contexts != nil && c.single("contexts", doc.Contexts.Place) {
-		all.Contexts = doc.Contexts
+		c.catalog.contexts = append(c.catalog.contexts, doc.Contexts)
+		if root {
+			all.Contexts = doc.Contexts
+		}
 		for i, pattern := range doc.Contexts.Allow {
 			c.pattern(&doc.Contexts.Allow[i], pattern, "context name")
 		}
 	}
 	if doc.Args != nil && c.single("args", doc.Args.Place) {
-		all.Args = doc.Args
+		c.catalog.args = append(c.catalog.args, doc.Args)
+		if root {
+			all.Args = doc.Args
+		}
 	}
 	for owner, contact := range doc.Owners {
 		if all.Owners == nil {
 			all.Owners = map[string]string{}
 		}
-		if c.single("owner "+owner, c.at(&doc.Owners, top)) {
+		if c.single("owner "+owner, c.at(&doc.Owners, top)) && (root || all.Owners[owner] == "") {
 			all.Owners[owner] = contact
 		}
 	}
 }
 
-// single reports a setting that was made before.
+// single reports a setting that the same part made before.
 func (c *compiler) single(key string, at finding.Place) bool {
-	if first, ok := c.once[key]; ok {
+	if first, ok := c.once[c.part.key+"\x00"+key]; ok {
 		c.report(at, "%s is set twice, first at %s", key, first)
 		return false
 	}
-	c.once[key] = at
+	c.once[c.part.key+"\x00"+key] = at
 	return true
 }
 
@@ -162,7 +195,7 @@ func (c *compiler) base(b *Base, owner string) {
 	if block, _ := pem.Decode([]byte(b.Signature)); b.Signature != "" && (block == nil || block.Type != "PUBLIC KEY") {
 		c.report(c.at(&b.Signature, b.Place), "signature is not a public key in PEM (-----BEGIN PUBLIC KEY-----)")
 	}
-	c.catalog.bases[b.Repository] = append(c.catalog.bases[b.Repository], &base{Base: *b, match: match})
+	c.catalog.bases[b.Repository] = append(c.catalog.bases[b.Repository], &base{Base: *b, match: match, part: c.part})
 }
 
 func (c *compiler) state(b *Base) {
@@ -178,10 +211,15 @@ func (c *compiler) state(b *Base) {
 	}
 }
 
-func (c *compiler) sourceRule(host, path *string, place finding.Place) {
+func (c *compiler) sourceRule(kind string, host, path *string, place finding.Place) {
 	if c.need(host, *host, place, "a rule", "host") {
 		if err := checkHost(*host); err != nil {
 			c.report(c.at(host, place), "%v", err)
+		}
+		if first, ok := c.hosts[kind+" "+*host]; ok && first.part != c.part {
+			c.report(c.at(host, place), "%s sources of %s are listed by %s too, at %s; one part lists a host", kind, *host, first.part.called(), first.place)
+		} else if !ok {
+			c.hosts[kind+" "+*host] = listedHost{c.part, place}
 		}
 	}
 	if _, err := newLocation("https", *host, *path); *path != "" && err != nil && checkHost(*host) == nil {

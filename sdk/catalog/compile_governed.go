@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"cmp"
+	"io/fs"
 	"regexp"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ func (c *compiler) substitution(s *Substitution, owner string) {
 	c.need(&s.Reason, s.Reason, s.Place, "a substitution", "reason (its developers are told)")
 	s.Owner = cmp.Or(s.Owner, owner)
 	c.catalog.substitutions[s.From.Repository] = append(c.catalog.substitutions[s.From.Repository],
-		&substitution{Substitution: *s, from: from, target: to})
+		&substitution{Substitution: *s, part: c.part, from: from, target: to})
 }
 
 // defaultWarn is how long before its end an exception begins to warn.
@@ -40,7 +41,7 @@ func (c *compiler) exception(e *Exception) {
 	}
 	out := &exception{project: c.project(&e.Project, c.at(&e.Project, e.Place))}
 	out.image = c.scope(&e.Scope, c.at(&e.Scope, e.Place))
-	out.Exception = *e
+	out.Exception, out.part = *e, c.part
 	c.catalog.exceptions = append(c.catalog.exceptions, out)
 }
 
@@ -79,17 +80,7 @@ func (c *compiler) project(s *Selected, place finding.Place) projectMatcher {
 	var m projectMatcher
 	if c.need(&s.Repository, s.Repository, place, "the project of an exception", "repository") {
 		at := c.at(&s.Repository, place)
-		url, group := strings.CutSuffix(s.Repository, "/*")
-		where, err := parseLocation(url)
-		switch {
-		case strings.ContainsAny(url, "*?[") || group && strings.Trim(where.path, "/") == "":
-			c.report(at, "%q: an exception can't be for all projects; name a repository, or a group of them as https://host/group/*", clip(s.Repository))
-		case err != nil:
-			c.report(at, "%v", err)
-		case where.host == "" && !strings.HasPrefix(where.path, "/"):
-			c.report(at, "%q is a path that means another place for everyone; name a URL", clip(s.Repository))
-		}
-		m.where, m.group = projectKey(where), group
+		m = c.projectRepository(s.Repository, at)
 	}
 	switch dir := s.Path; {
 	case dir == "":
@@ -110,6 +101,65 @@ func (c *compiler) project(s *Selected, place finding.Place) projectMatcher {
 		m.condition = condition
 	}
 	return m
+}
+
+// projectRepository reads a repository's URL, or a group's with "/*" at the end.
+func (c *compiler) projectRepository(repository string, at finding.Place) projectMatcher {
+	url, group := strings.CutSuffix(repository, "/*")
+	where, err := parseLocation(url)
+	switch {
+	case strings.ContainsAny(url, "*?[") || group && strings.Trim(where.path, "/") == "":
+		c.report(at, "%q: an exception can't be for all projects; name a repository, or a group of them as https://host/group/*", clip(repository))
+	case err != nil:
+		c.report(at, "%v", err)
+	case where.host == "" && !strings.HasPrefix(where.path, "/"):
+		c.report(at, "%q is a path that means another place for everyone; name a URL", clip(repository))
+	}
+	return projectMatcher{where: projectKey(where), group: group}
+}
+
+// parseGrant reads a project that was checked when its include was read.
+func parseGrant(repository string) projectMatcher {
+	url, group := strings.CutSuffix(repository, "/*")
+	where, _ := parseLocation(url)
+	return projectMatcher{where: projectKey(where), group: group}
+}
+
+// include checks one include.
+func (c *compiler) include(i *Include) {
+	notEmpty(c, &i.Projects, "projects")
+	elsewhere := i.Git != "" || i.OCI != ""
+	switch {
+	case !c.anyOf(&i.Path, &i.Git, &i.OCI):
+		c.report(i.Place, "an include has no path, git or oci")
+	case i.Git != "" && i.OCI != "":
+		c.report(i.Place, "an include is from git or from oci; make two of it")
+	case !elsewhere && len(i.Projects) > 0:
+		c.report(c.at(&i.Projects, i.Place), "projects limit what comes from git or oci; files of the same directory are not limited")
+	}
+	if i.Git != "" {
+		if _, err := parseLocation(i.Git); err != nil {
+			c.report(c.at(&i.Git, i.Place), "%v", err)
+		}
+		if c.need(&i.Commit, i.Commit, i.Place, "an include from git", "commit") && !commitForm.MatchString(i.Commit) {
+			c.report(c.at(&i.Commit, i.Place), "commit %q is not the full id of one (40 or 64 hex digits in lower case): branches and tags move", clip(i.Commit))
+		}
+	} else if c.has(&i.Commit) {
+		c.report(c.at(&i.Commit, i.Place), "a commit goes with git")
+	}
+	if i.OCI != "" {
+		if ref, err := parseReference(i.OCI); err != nil {
+			c.report(c.at(&i.OCI, i.Place), "%v", err)
+		} else if ref.digest == "" || ref.tag != "" {
+			c.report(c.at(&i.OCI, i.Place), "oci %q is not pinned; write registry/repository@sha256:..., tags move", clip(i.OCI))
+		}
+	}
+	if i.Path != "" && (strings.HasPrefix(i.Path, "/") || strings.Contains(i.Path, "\\") || elsewhere && !fs.ValidPath(i.Path)) {
+		c.report(c.at(&i.Path, i.Place), "path %q is not a relative path with slashes", clip(i.Path))
+	}
+	for n, project := range i.Projects {
+		c.projectRepository(project, c.at(&i.Projects[n], i.Place))
+	}
 }
 
 func (c *compiler) ban(b *Ban) {
@@ -171,7 +221,7 @@ func (c *compiler) ban(b *Ban) {
 		out.replacement = &replacement
 	}
 	out.match = c.selection(&b.Selector, b.Place)
-	out.Ban = *b
+	out.Ban, out.part = *b, c.part
 	c.catalog.bans = append(c.catalog.bans, out)
 }
 

@@ -28,6 +28,7 @@ func (c *compiler) whole() {
 			seen[from] = s.Place
 		}
 	}
+	c.authority()
 	if len(c.problems) == 0 { // targets that are wrong lead anywhere
 		c.loops()
 	}
@@ -39,10 +40,10 @@ func (c *compiler) whole() {
 		}
 		ids[id] = at
 	}
-	bans := map[string]bool{}
+	bans := map[string]*ban{}
 	for _, b := range c.catalog.bans {
 		unique(b.ID, b.Place)
-		bans[b.ID] = true
+		bans[b.ID] = b
 		if b.replacement != nil && b.replacement.Tag != "" && b.replacement.Digest == "" &&
 			(b.replacement.Repository == "" || b.replacement.Repository == b.Repository) && b.match.wide(b.replacement.Tag, "") == fitYes {
 			c.report(b.Place, "the replacement %s is banned itself", b.replacement.Tag)
@@ -50,8 +51,12 @@ func (c *compiler) whole() {
 	}
 	for _, e := range c.catalog.exceptions {
 		unique(e.ID, e.Place)
-		if e.Scope.Ban != "" && !bans[e.Scope.Ban] {
+		switch b := bans[e.Scope.Ban]; {
+		case e.Scope.Ban == "":
+		case b == nil:
 			c.report(e.Place, "exception from ban %q, which the catalog does not have", e.Scope.Ban)
+		case b.part != e.part:
+			c.report(e.Place, "exception from ban %q of %s, at %s; only the part that bans can make an exception from it", e.Scope.Ban, b.part.called(), b.Place)
 		}
 	}
 	c.flush()

@@ -19,6 +19,8 @@ type Document struct {
 	// Owners tells how to reach an owner: "linux-team": "#linux on chat".
 	Owners map[string]string `json:"owners,omitempty"`
 
+	// Include lists what else belongs to the catalog.
+	Include       []Include      `json:"include,omitempty"`
 	Bases         []Base         `json:"bases,omitempty"`
 	HTTP          []HTTPRule     `json:"http,omitempty"`
 	Git           []GitRule      `json:"git,omitempty"`

@@ -3,11 +3,8 @@ package catalog
 import (
 	"bytes"
 	"cmp"
-	"errors"
-	"fmt"
-	"io"
+	"context"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -16,20 +13,23 @@ import (
 
 // Limits of what is read. Catalogs are written by people; these are far above any of them.
 const (
-	maxFileBytes = 4 << 20
-	maxFiles     = 1000
-	maxItems     = 10_000 // of each list
-	maxProblems  = 200
+	maxFileBytes  = 4 << 20
+	maxTotalBytes = 64 << 20
+	maxFiles      = 1000
+	maxItems      = 10_000 // of each list
+	maxProblems   = 200
 )
 
 // Condition says whether an exception's condition holds for a project. An error denies.
 type Condition func(Project) (bool, error)
 
-// Loader loads catalogs. The zero value does, unless an exception has a condition.
+// Loader loads catalogs. The zero value does, unless an exception has a condition or a part is kept elsewhere.
 type Loader struct {
 	// Conditions compiles the conditions of exceptions (project.when). Package catalog/cel has one. Nil refuses catalogs
 	// that have conditions.
 	Conditions func(expression string) (Condition, error)
+	// Fetch brings the parts that are kept elsewhere; see [Include]. Nil refuses catalogs that have such.
+	Fetch Fetcher
 }
 
 // Load reads a catalog from one file; name is what messages and decisions call it. The error is a [*LoadError] with
@@ -37,72 +37,29 @@ type Loader struct {
 func Load(name string, src []byte) (*Catalog, error) { return Loader{}.Load(name, src) }
 
 // LoadFS reads a catalog that is split over files: every .yaml and .yml file in fsys at root or below it, in the order
-// of their paths. Hidden files and directories are left out. The error is a [*LoadError] when the files were read but
-// are not a catalog.
+// of their paths. Hidden files and directories are left out. root may be a file, which then says by [Include] what else
+// belongs to it. The error is a [*LoadError] when the files were read but are not a catalog.
 func LoadFS(fsys fs.FS, root string) (*Catalog, error) { return Loader{}.LoadFS(fsys, root) }
 
 // Load is [Load] with the loader's settings.
 func (l Loader) Load(name string, src []byte) (*Catalog, error) {
-	return l.load([]source{{name: name, src: src}})
+	r := newReader(l, &part{})
+	r.source(nil, name, src)
+	return r.finish(context.Background())
 }
 
-// LoadFS is [LoadFS] with the loader's settings.
+// LoadFS is [LoadFS] with the loader's settings. What is fetched, is fetched without a way to stop it; see LoadContext.
 func (l Loader) LoadFS(fsys fs.FS, root string) (*Catalog, error) {
-	var sources []source
-	err := fs.WalkDir(fsys, root, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		hidden := strings.HasPrefix(entry.Name(), ".") && name != root
-		switch ext := path.Ext(name); {
-		case entry.IsDir() && hidden:
-			return fs.SkipDir
-		case entry.IsDir(), hidden, ext != ".yaml" && ext != ".yml":
-			return nil
-		case len(sources) == maxFiles:
-			return fmt.Errorf("%s: more than %d files; is this a directory of catalog files?", root, maxFiles)
-		}
-		src, err := readFile(fsys, name)
-		sources = append(sources, source{name: name, src: src})
-		return err
-	})
-	if err != nil {
+	return l.LoadContext(context.Background(), fsys, root)
+}
+
+// LoadContext is LoadFS that ends with ctx. The error is an [*IncludeError] when a part could not be fetched.
+func (l Loader) LoadContext(ctx context.Context, fsys fs.FS, root string) (*Catalog, error) {
+	r := newReader(l, &part{fsys: fsys})
+	if err := r.tree(nil, r.root, root, finding.Place{}); err != nil {
 		return nil, err
 	}
-	if len(sources) == 0 {
-		return nil, fmt.Errorf("%s: no .yaml or .yml file in it", root)
-	}
-	return l.load(sources)
-}
-
-func readFile(fsys fs.FS, name string) ([]byte, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return src, nil
-}
-
-type source struct {
-	name string
-	src  []byte
-}
-
-func (l Loader) load(sources []source) (*Catalog, error) {
-	c := newCompiler(l)
-	for _, s := range sources {
-		c.file(s)
-	}
-	c.whole()
-	if len(c.problems) > 0 {
-		return nil, newLoadError(c.problems)
-	}
-	return c.finish()
+	return r.finish(ctx)
 }
 
 // Problem is one thing wrong with a catalog.
@@ -155,5 +112,3 @@ func (e *LoadError) Findings() []finding.Finding {
 	}
 	return out
 }
-
-var errNoConditions = errors.New("a condition needs a Loader with Conditions (package catalog/cel has one)")

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -97,7 +98,8 @@ func (p *planner) nextHop(ctx context.Context, in Input, ref reference, v *verdi
 	if err != nil || b == nil {
 		return nil, err
 	}
-	return p.follow(ctx, in, b.replacement, ref, hop{reason: b.ID + ": " + b.Reason, security: true, place: b.Place}, v)
+	security := p.catalog.mayHurry(b.part, cmp.Or(b.replacement.Repository, ref.repository))
+	return p.follow(ctx, in, b.replacement, ref, hop{reason: b.ID + ": " + b.Reason, security: security, place: b.Place}, v)
 }
 
 // follow applies a target. It returns nil when that leads to the same image.

@@ -110,10 +110,16 @@ func (p *planner) context(in Input, v *verdict) bool {
 	if rule != nil {
 		at = rule.Place
 	}
+	refuses := func(r *ContextRule) bool {
+		return !slices.ContainsFunc(r.Allow, func(pattern string) bool { return glob(pattern, name) })
+	}
+	if i := slices.IndexFunc(p.catalog.contexts, refuses); i >= 0 && rule != nil {
+		rule, at = nil, p.catalog.contexts[i].Place
+	}
 	_, err := parseReference(in.Ref)
 	local := strings.TrimPrefix(in.Ref, "local:")
 	switch {
-	case rule == nil || !slices.ContainsFunc(rule.Allow, func(pattern string) bool { return glob(pattern, name) }):
+	case rule == nil:
 		v.deny(RuleContext, at, "build without it, or ask "+p.ask("")+" to allow the name under contexts",
 			"named context %q is not allowed: it can take the place of any stage or image", clip(name))
 	case err != nil && strings.ContainsAny(local, ":@"):
@@ -131,15 +137,16 @@ var variables = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
 
 // args checks the arguments that a reference is made of.
 func (p *planner) args(in Input) {
-	rule := p.catalog.doc.Args
-	if rule == nil || in.Kind != KindImage {
+	if len(p.catalog.args) == 0 || in.Kind != KindImage {
 		return
 	}
 	for _, m := range variables.FindAllStringSubmatch(in.Written, -1) {
 		name := m[1]
-		if platformArg(name) || slices.Contains(rule.From, name) {
+		i := slices.IndexFunc(p.catalog.args, func(r *ArgRule) bool { return !slices.Contains(r.From, name) })
+		if platformArg(name) || i < 0 {
 			continue
 		}
+		rule := p.catalog.args[i]
 		p.find(in, denial{
 			rule: RuleArg, related: rule.Place, message: "argument " + name + " may not be part of an image reference",
 			help: "write the value out, or ask " + p.ask("") + " to list the argument under args.from",
