@@ -12,6 +12,7 @@ import (
 var mayImport = map[string][]string{
 	"sdk/finding": nil,
 	"sdk/report":  nil,
+	"sdk/audit":   nil,
 	"sdk/catalog": {
 		"github.com/Masterminds/semver/v3",
 		"github.com/google/go-containerregistry/pkg/name",
