@@ -32,6 +32,7 @@ var engines = []forbidden{
 	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel"},
 	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
 	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},
+	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless", absent: true},
 	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes", absent: true},
 }
 
@@ -53,7 +54,7 @@ var repositories = []forbidden{
 var (
 	light = []string{
 		"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/definition/source", "sdk/lint", "sdk/lint/rules", "sdk/registry",
-		"sdk/build", "sdk/sandbox", "sdk/blackbox",
+		"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/attest", "sdk/attest/artifact",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/pipeline"}
 	judging    = []string{"sdk/catalog", "sdk/definition", "sdk/definition/inputs", "sdk/lint", "sdk/lint/rules"}

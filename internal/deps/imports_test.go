@@ -79,6 +79,14 @@ var mayImport = map[string][]string{
 		"github.com/Masterminds/sprig/v3",
 		"go.yaml.in/yaml/v4",
 	},
+	"sdk/attest": {
+		"github.com/google/go-containerregistry/pkg",
+		"github.com/secure-systems-lab/go-securesystemslib", // envelopes, and how cosign encrypts keys
+		"github.com/sigstore/protobuf-specs",                // the bundle's own format
+		"github.com/sigstore/sigstore",                      // keys and the interfaces to key management services
+		"go.yaml.in/yaml/v4",
+		"google.golang.org/protobuf/encoding/protojson",
+	},
 	"sdk/pipeline": {
 		"github.com/google/go-containerregistry",
 		"go.opentelemetry.io/otel",
