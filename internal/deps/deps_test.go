@@ -32,7 +32,7 @@ var engines = []forbidden{
 	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel"},
 	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
 	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},
-	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless", absent: true},
+	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless, and what reads bake files"},
 	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes", absent: true},
 }
 
