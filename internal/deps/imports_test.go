@@ -87,6 +87,8 @@ var mayImport = map[string][]string{
 		"go.yaml.in/yaml/v4",
 		"google.golang.org/protobuf/encoding/protojson",
 	},
+	"sdk/lineage":             nil,
+	"sdk/lineage/lineagetest": {"github.com/google/go-cmp/cmp"},
 	"sdk/pipeline": {
 		"github.com/google/go-containerregistry",
 		"go.opentelemetry.io/otel",
