@@ -36,21 +36,38 @@ func Carrying(ctx context.Context, store Store, pkg catalog.Package) iter.Seq2[C
 				v.meant, v.doubt = meant(c.Package, pkg)
 				verdicts[c.Package.Version] = v
 			}
-			if c.Doubt = v.doubt; v.meant && !yield(c, nil) {
+			if c.Doubt = v.doubt; v.meant && inDistro(c.Distro, pkg.Distro) && !yield(c, nil) {
 				return
 			}
 		}
 	}
 }
 
-// meant says whether a package's version is below the one given. What can't be compared is meant, with a doubt.
+// meant says whether a package's version is one of those wanted. What can't be compared is meant, with a doubt.
 func meant(have Package, want catalog.Package) (yes bool, doubt string) {
-	if want.Below == "" {
-		return true, ""
+	p := packages.Package{Name: have.Name, Version: have.Version, Type: have.Type}
+	for _, bound := range []struct {
+		version string
+		outside func(order int) bool
+	}{
+		{want.From, func(order int) bool { return order < 0 }},
+		{want.Below, func(order int) bool { return order >= 0 }},
+	} {
+		if bound.version == "" {
+			continue
+		}
+		order, err := p.Compare(bound.version)
+		if err != nil {
+			return true, strings.TrimSpace(err.Error())
+		}
+		if bound.outside(order) {
+			return false, ""
+		}
 	}
-	order, err := packages.Package{Name: have.Name, Version: have.Version, Type: have.Type}.Compare(want.Below)
-	if err != nil {
-		return true, strings.TrimSpace(err.Error())
-	}
-	return order < 0, ""
+	return true, ""
+}
+
+// inDistro says whether a package of "debian-12" is meant by "debian-12" or "debian". What is not known is meant.
+func inDistro(have, want string) bool {
+	return want == "" || have == "" || have == want || strings.HasPrefix(have, want+"-")
 }

@@ -244,7 +244,7 @@ func TestCarrying(t *testing.T) {
 		{Type: "deb", Name: "openssl", Version: "not a version"},
 		{Type: "rpm", Name: "openssl", Version: "1"},
 	} {
-		b.Inventories = append(b.Inventories, lineage.Inventory{Image: digest(p.Type + p.Version), Packages: []lineage.Package{p}, Grade: lineage.GradeLayers})
+		b.Inventories = append(b.Inventories, lineage.Inventory{Image: digest(p.Type + p.Version), Distro: "debian-12", Packages: []lineage.Package{p}, Grade: lineage.GradeLayers})
 	}
 	if err := store.Put(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -259,6 +259,31 @@ func TestCarrying(t *testing.T) {
 	want := map[string]bool{"3.0.14~rc1-1": false, "3.0.9-1": false, "not a version": true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("version and doubt (-want +got)\n%s", diff)
+	}
+	count := func(pkg catalog.Package) (n int) {
+		pkg.Type, pkg.Name = "deb", "openssl"
+		for _, err := range lineage.Carrying(t.Context(), store, pkg) {
+			if n++; err != nil {
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	for _, tt := range []struct {
+		pkg  catalog.Package
+		want int
+	}{
+		{catalog.Package{}, 4},
+		{catalog.Package{From: "3.0.10-1"}, 3},
+		{catalog.Package{From: "3.0.10-1", Below: "3.0.14-1"}, 2},
+		{catalog.Package{Distro: "debian-12"}, 4},
+		{catalog.Package{Distro: "debian"}, 4},
+		{catalog.Package{Distro: "debian-1"}, 0},
+		{catalog.Package{Distro: "ubuntu"}, 0},
+	} {
+		if got := count(tt.pkg); got != tt.want {
+			t.Errorf("%+v: %d carriers, want %d", tt.pkg, got, tt.want)
+		}
 	}
 	for _, err := range lineage.Carrying(t.Context(), store, catalog.Package{Name: "openssl"}) {
 		if !errors.Is(err, lineage.ErrInvalid) {
