@@ -54,7 +54,7 @@ var repositories = []forbidden{
 var (
 	light = []string{
 		"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/definition/source", "sdk/lint", "sdk/lint/rules", "sdk/registry",
-		"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/attest", "sdk/attest/artifact",
+		"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/attest", "sdk/attest/artifact", "sdk/attest/catalogs",
 		"sdk/lineage",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/pipeline"}

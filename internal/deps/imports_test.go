@@ -74,7 +74,8 @@ var mayImport = map[string][]string{
 		"github.com/Masterminds/semver/v3",
 		"github.com/knqyf263",
 	},
-	"sdk/blackbox/packages/rpm": {"github.com/knqyf263", "modernc.org/sqlite"}, // what rpm keeps its database in
+	"sdk/blackbox/packages/rpm":       {"github.com/knqyf263", "modernc.org/sqlite"}, // what rpm keeps its database in
+	"sdk/blackbox/packages/installed": {"github.com/google/go-containerregistry/pkg/v1"},
 	"sdk/blackbox/convert": { // gossfiles are YAML, and templates with sprig's functions
 		"github.com/Masterminds/sprig/v3",
 		"go.yaml.in/yaml/v4",
