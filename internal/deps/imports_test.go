@@ -82,6 +82,7 @@ var mayImport = map[string][]string{
 	},
 	"sdk/attest": {
 		"github.com/google/go-containerregistry/pkg",
+		"golang.org/x/sync/errgroup",
 		"github.com/secure-systems-lab/go-securesystemslib", // envelopes, and how cosign encrypts keys
 		"github.com/sigstore/protobuf-specs",                // the bundle's own format
 		"github.com/sigstore/sigstore",                      // keys and the interfaces to key management services
@@ -90,6 +91,7 @@ var mayImport = map[string][]string{
 	},
 	"sdk/lineage":             nil,
 	"sdk/lineage/lineagetest": {"github.com/google/go-cmp/cmp"},
+	"sdk/attest/provenance":   nil,
 	"sdk/pipeline": {
 		"github.com/google/go-containerregistry",
 		"go.opentelemetry.io/otel",
