@@ -199,17 +199,19 @@ func TestAPolicyCannotBeHalfMade(t *testing.T) {
 	s := newShop(t)
 	s.attach(t, s.good(t)...)
 	for name, change := range map[string]func(*attest.Policy){
-		"no trust":              func(p *attest.Policy) { p.Trust = nil },
-		"no time":               func(p *attest.Policy) { p.At = time.Time{} },
-		"no builders":           func(p *attest.Policy) { p.Builders = nil },
-		"no sources":            func(p *attest.Policy) { p.Sources = nil },
-		"builders and any":      func(p *attest.Policy) { p.UnsafeAnyBuilder = true },
-		"sources and any":       func(p *attest.Policy) { p.UnsafeAnySource = true },
-		"sources and none":      func(p *attest.Policy) { p.UnsafeNoProvenance = true },
-		"a wild source":         func(p *attest.Policy) { p.Sources = []string{"https://*/app"} },
-		"an empty requirement":  func(p *attest.Policy) { p.Also = []attest.Requirement{{}} },
-		"nothing at all":        func(p *attest.Policy) { *p = attest.Policy{} },
-		"nothing but Unsafe":    func(p *attest.Policy) { *p = attest.Policy{Trust: p.Trust, At: now, UnsafeNoProvenance: true, UnsafeUnlinted: true, UnsafeUntested: true} },
+		"no trust":             func(p *attest.Policy) { p.Trust = nil },
+		"no time":              func(p *attest.Policy) { p.At = time.Time{} },
+		"no builders":          func(p *attest.Policy) { p.Builders = nil },
+		"no sources":           func(p *attest.Policy) { p.Sources = nil },
+		"builders and any":     func(p *attest.Policy) { p.UnsafeAnyBuilder = true },
+		"sources and any":      func(p *attest.Policy) { p.UnsafeAnySource = true },
+		"sources and none":     func(p *attest.Policy) { p.UnsafeNoProvenance = true },
+		"a wild source":        func(p *attest.Policy) { p.Sources = []string{"https://*/app"} },
+		"an empty requirement": func(p *attest.Policy) { p.Also = []attest.Requirement{{}} },
+		"nothing at all":       func(p *attest.Policy) { *p = attest.Policy{} },
+		"nothing but Unsafe": func(p *attest.Policy) {
+			*p = attest.Policy{Trust: p.Trust, At: now, UnsafeNoProvenance: true, UnsafeUnlinted: true, UnsafeUntested: true}
+		},
 		"nobody in particular":  func(p *attest.Policy) { p.Trust = nil; p.UnsafeAnyBuilder = true },
 		"a source that is path": func(p *attest.Policy) { p.Sources = []string{"team/app"} },
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func full(t testing.TB) *provenance.Provenance {
 			},
 			Inputs: []provenance.Resource{
 				{URI: provenance.GitURI("https://git.example/team/app", "v1.2.3"), Digest: map[string]string{"gitCommit": commit}},
-				{URI: provenance.ImageURI("registry.example/base/demo:1.4.9", "linux/amd64"), Digest: map[string]string{"sha256": "cc"}, Annotations: map[string]any{"role": "base"}},
+				{URI: provenance.ImageURI("registry.example/base/demo:1.4.9", "linux/amd64"), Digest: map[string]string{"sha256": strings.Repeat("cc", 32)}, Annotations: map[string]any{"role": "base"}},
 			},
 		},
 		RunDetails: provenance.RunDetails{
