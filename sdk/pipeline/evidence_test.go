@@ -111,7 +111,9 @@ func TestDeliveryWithoutSignerSaysSo(t *testing.T) {
 func TestNoTagWithoutEvidence(t *testing.T) {
 	for name, spoil := range map[string]func(*shop, *pipeline.Evidence){
 		"the key is away": func(_ *shop, e *pipeline.Evidence) {
-			e.Signer = signerFunc(func(context.Context, string, []byte) (*attest.Bundle, error) { return nil, errors.New("the key is away") })
+			e.Signer = signerFunc(func(context.Context, string, []byte) (*attest.Bundle, error) {
+				return nil, errors.New("the key is away")
+			})
 		},
 		"the registry loses referrers": func(s *shop, _ *pipeline.Evidence) {
 			s.server.Inject(registrytest.Rule{Path: "/referrers/", Fault: registrytest.Answer([]byte(`{"schemaVersion":2,"manifests":[]}`))})
