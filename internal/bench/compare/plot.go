@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -86,8 +87,7 @@ func Bars(w io.Writer, m Measured) error {
 	p.BackgroundColor = color.White
 	p.Title.Text, p.X.Label.Text = m.Doc, "seconds (median)"
 	var names []string
-	for i := len(m.Rows) - 1; i >= 0; i-- { // the first one ends up on top
-		r := m.Rows[i]
+	for i, r := range slices.Backward(m.Rows) { // the first one ends up on top
 		if r.Missing != "" {
 			continue
 		}
