@@ -31,7 +31,6 @@ import (
 type Catalog struct {
 	doc    Document
 	digest string
-	origin Origin
 
 	bases         map[string][]*base // by repository
 	substitutions map[string][]*substitution
