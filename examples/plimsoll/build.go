@@ -12,10 +12,12 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
+	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
 	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
+	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 	"github.com/plimsoll-dev/plimsoll/sdk/report"
 )
 
@@ -33,6 +35,7 @@ func newBuild(out *output) *cobra.Command {
 	var src source
 	var rep reporting
 	var eng engines
+	var evidence evidenceFlags
 	var catalogPath, layout, publish string
 	var tags []string
 	var network bool
@@ -41,7 +44,7 @@ func newBuild(out *output) *cobra.Command {
 		Short: "Deliver a definition: check, lint, build, test and, with --publish, publish it",
 		Example: `  plimsoll build --catalog catalog.yaml --out image
   plimsoll build --catalog catalog.yaml --repo https://git.example/team/app.git --commit v1.2.3 \
-      --publish registry.example/team/app --tag 1.2.3
+      --publish registry.example/team/app --tag 1.2.3 --key build-2027.key --builder-id https://build.example/plimsoll
   plimsoll build --catalog catalog.yaml --builder docker --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -52,12 +55,13 @@ func newBuild(out *output) *cobra.Command {
 			if network {
 				order.Network = build.NetworkHost
 			}
-			return deliver(cmd, out, &src, &rep, &eng, catalogPath, order)
+			return deliver(cmd, out, &src, &rep, &eng, &evidence, catalogPath, order)
 		},
 	}
 	src.flags(cmd)
 	rep.flags(cmd)
 	eng.flags(cmd)
+	evidence.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&eng.builder, "builder", "embedded", homes.BuilderHelp)
 	f.StringVar(&catalogPath, "catalog", "", "catalog file or directory")
@@ -69,7 +73,7 @@ func newBuild(out *output) *cobra.Command {
 	return cmd
 }
 
-func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *engines, catalogPath string, order pipeline.Order) (err error) {
+func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *engines, evidence *evidenceFlags, catalogPath string, order pipeline.Order) (err error) {
 	ctx := cmd.Context()
 	if _, err := report.ByName(rep.format); err != nil {
 		return err
@@ -105,6 +109,9 @@ func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *
 
 	delivery := pipeline.Delivery{Catalog: cat, Registry: client, Builder: builder, Sandbox: runtime, Rules: rules.All()}
 	if err := delivery.Gate.UnmarshalText([]byte(rep.gate)); err != nil {
+		return err
+	}
+	if delivery.Evidence, err = evidence.load(cmd, client); err != nil {
 		return err
 	}
 	kept := cmd.Flags().Changed("out")
@@ -145,7 +152,37 @@ func printDelivered(w io.Writer, d *pipeline.Delivered, kept bool) error {
 	}
 	if d.Reference != "" {
 		lines = append(lines, "published "+d.Reference)
+		if d.Unsigned {
+			lines = append(lines, "unsigned: without --key there is no evidence")
+		}
 	}
 	_, err := fmt.Fprintln(w, strings.Join(lines, "\n"))
 	return err
+}
+
+// evidenceFlags say whether a delivery leaves evidence.
+type evidenceFlags struct {
+	signing
+	id   string
+	tags bool
+}
+
+func (e *evidenceFlags) flags(cmd *cobra.Command) {
+	e.signing.flags(cmd)
+	cmd.Flags().StringVar(&e.id, "builder-id", "", "URI that stands for this builder in the provenance; --key needs it")
+	cmd.Flags().BoolVar(&e.tags, "old-tags", false, "also store the evidence under tags, for cosign before version 3")
+	cmd.MarkFlagsRequiredTogether("key", "builder-id")
+}
+
+func (e *evidenceFlags) load(cmd *cobra.Command, client *registry.Client) (*pipeline.Evidence, error) {
+	if e.key == "" {
+		return nil, nil
+	}
+	key, err := e.signing.load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &pipeline.Evidence{
+		Signer: key, Store: attest.NewStore(client, attest.StoreOptions{Tags: e.tags}), Builder: e.id,
+	}, nil
 }

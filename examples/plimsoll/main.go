@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	defsource "github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
 
@@ -41,6 +42,9 @@ func run() int {
 	if _, incomplete := errors.AsType[*incompleteError](err); incomplete {
 		return 1
 	}
+	if errors.Is(err, attest.ErrDenied) {
+		return 1
+	}
 	return console.ExitCode(err)
 }
 
@@ -56,7 +60,8 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 	}
 	out := &output{}
 	out.flags(root)
-	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out), newConvert(), newAudit(out))
+	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out), newConvert(), newAudit(out),
+		newVerify(out), newAttest(out), newKey(out))
 	return root
 }
 

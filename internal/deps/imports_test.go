@@ -74,13 +74,15 @@ var mayImport = map[string][]string{
 		"github.com/Masterminds/semver/v3",
 		"github.com/knqyf263",
 	},
-	"sdk/blackbox/packages/rpm": {"github.com/knqyf263", "modernc.org/sqlite"}, // what rpm keeps its database in
+	"sdk/blackbox/packages/rpm":       {"github.com/knqyf263", "modernc.org/sqlite"}, // what rpm keeps its database in
+	"sdk/blackbox/packages/installed": {"github.com/google/go-containerregistry/pkg/v1"},
 	"sdk/blackbox/convert": { // gossfiles are YAML, and templates with sprig's functions
 		"github.com/Masterminds/sprig/v3",
 		"go.yaml.in/yaml/v4",
 	},
 	"sdk/attest": {
 		"github.com/google/go-containerregistry/pkg",
+		"golang.org/x/sync/errgroup",
 		"github.com/secure-systems-lab/go-securesystemslib", // envelopes, and how cosign encrypts keys
 		"github.com/sigstore/protobuf-specs",                // the bundle's own format
 		"github.com/sigstore/sigstore",                      // keys and the interfaces to key management services
@@ -89,6 +91,7 @@ var mayImport = map[string][]string{
 	},
 	"sdk/lineage":             nil,
 	"sdk/lineage/lineagetest": {"github.com/google/go-cmp/cmp"},
+	"sdk/attest/provenance":   nil,
 	"sdk/rebuild": {
 		"github.com/google/go-containerregistry",
 		"github.com/hashicorp/golang-lru/v2",

@@ -43,13 +43,13 @@ func (b *BanMatcher) names(r reference) bool {
 	if r.digest != "" && slices.Contains(b.Digests, r.digest) {
 		return true
 	}
-	return b.Package == nil && b.Repository == r.repository && b.match.wide(r.tag, "") == fitYes
+	return b.Package == nil && b.Repository == r.repository && b.match.wide(r.tag) == fitYes
 }
 
 // NamesTag says whether the ban names tag of its repository. Of a ban of digests, packages or whole repositories it says
 // no: those need no list of tags.
 func (b *BanMatcher) NamesTag(tag string) bool {
-	return b.Package == nil && b.Repository != "" && (len(b.Tags) > 0 || b.Versions != "") && b.match.wide(tag, "") == fitYes
+	return b.Package == nil && b.Repository != "" && (len(b.Tags) > 0 || b.Versions != "") && b.match.wide(tag) == fitYes
 }
 
 // Whole says whether the ban names everything in its repository.
@@ -61,7 +61,7 @@ func (b *Ban) Describe() string {
 	if b.Package != nil {
 		parts = append(parts, b.Package.String())
 	}
-	if s := b.Selector.String(); s != "" {
+	if s := b.String(); s != "" {
 		parts = append(parts, s)
 	}
 	return strings.Join(parts, " in ")

@@ -127,7 +127,7 @@ func (p *planner) banned(ctx context.Context, in Input, ref reference, b *ban) (
 	if b.Repository != ref.repository {
 		return "", nil
 	}
-	switch fit := b.match.wide(ref.tag, ""); {
+	switch fit := b.match.wide(ref.tag); {
 	case !b.named():
 		return "its repository", nil
 	case fit == fitYes:
@@ -135,7 +135,7 @@ func (p *planner) banned(ctx context.Context, in Input, ref reference, b *ban) (
 	case len(b.Digests) > 0 || !known:
 		return "", nil
 	}
-	return p.alias(ctx, ref, func(tag string) bool { return b.match.wide(tag, "") == fitYes })
+	return p.alias(ctx, ref, func(tag string) bool { return b.match.wide(tag) == fitYes })
 }
 
 // judgeBannedState denies what an entry with state banned names.

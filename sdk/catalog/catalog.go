@@ -31,6 +31,7 @@ import (
 type Catalog struct {
 	doc    Document
 	digest string
+	origin Origin
 
 	bases         map[string][]*base // by repository
 	substitutions map[string][]*substitution

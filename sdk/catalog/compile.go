@@ -101,7 +101,7 @@ func (c *compiler) document(doc *Document) {
 // each compiles the items of a list that the file gives a mapping for.
 func each[T any](c *compiler, items []T, key string, compile func(*T)) {
 	if len(items) > maxItems {
-		c.report(finding.Place{File: c.decoder.file}, "%s has %d items; %d are allowed", key, len(items), maxItems)
+		c.report(finding.Place{File: c.file}, "%s has %d items; %d are allowed", key, len(items), maxItems)
 		return
 	}
 	for i := range items {

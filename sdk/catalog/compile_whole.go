@@ -45,7 +45,7 @@ func (c *compiler) whole() {
 		unique(b.ID, b.Place)
 		bans[b.ID] = b
 		if b.replacement != nil && b.replacement.Tag != "" && b.replacement.Digest == "" &&
-			(b.replacement.Repository == "" || b.replacement.Repository == b.Repository) && b.match.wide(b.replacement.Tag, "") == fitYes {
+			(b.replacement.Repository == "" || b.replacement.Repository == b.Repository) && b.match.wide(b.replacement.Tag) == fitYes {
 			c.report(b.Place, "the replacement %s is banned itself", b.replacement.Tag)
 		}
 	}

@@ -264,13 +264,13 @@ type Package struct {
 
 // String describes the package: "deb libssl3 from 3.0.0 below 3.0.14-1 in debian-12".
 func (p Package) String() string {
-	s := p.Type + " " + p.Name
-	for _, part := range [][2]string{{" from ", p.From}, {" below ", p.Below}, {" in ", p.Distro}} {
+	words := []string{p.Type, p.Name}
+	for _, part := range [][2]string{{"from", p.From}, {"below", p.Below}, {"in", p.Distro}} {
 		if part[1] != "" {
-			s += part[0] + part[1]
+			words = append(words, part[0], part[1])
 		}
 	}
-	return s
+	return strings.Join(words, " ")
 }
 
 // Lifted says when a ban ended, who ended it and why.

@@ -18,7 +18,7 @@ import (
 func (c *Catalog) Plan(ctx context.Context, q Question, facts Facts) (*Plan, error) {
 	p := &planner{
 		catalog: c, question: q, facts: &lookup{facts: facts}, uses: map[*exception]int{},
-		plan: &Plan{Catalog: c.digest, Version: c.doc.Revision},
+		plan: &Plan{Catalog: c.digest, Version: c.doc.Revision, Origin: c.origin},
 	}
 	if err := p.applicable(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,6 +107,9 @@ func (p *planner) exceptionFindings() {
 	}
 }
 
+// suppressionReason is what findings that the exception suppresses say.
+func (e *Exception) suppressionReason() string { return e.ID + ": " + e.Reason }
+
 // Suppress marks the findings whose rules an exception of the project covers at the time, and returns them all with a
 // finding for each such exception that covered none. It is for findings of other packages, such as lint's; findings are
 // not changed in place.
@@ -122,7 +126,7 @@ func (c *Catalog) Suppress(project Project, at time.Time, findings []finding.Fin
 		uses := 0
 		for i := range out {
 			if out[i].Rule == e.Scope.Rule && out[i].Suppressed == nil {
-				out[i].Suppressed = &finding.Suppression{Kind: "exception", Reason: e.ID + ": " + e.Reason, Until: e.Until.End()}
+				out[i].Suppressed = &finding.Suppression{Kind: "exception", Reason: e.suppressionReason(), Until: e.Until.End()}
 				uses++
 			}
 		}
@@ -137,8 +141,9 @@ func (c *Catalog) Suppress(project Project, at time.Time, findings []finding.Fin
 	return finding.Sort(out), nil
 }
 
-// Review looks at the catalog itself, for those who keep it: exceptions that have ended or are about to, and
-// substitutions that lead to a base that no entry allows.
+// Review looks at the catalog itself, for those who keep it: exceptions that have ended or are about to, or that nothing
+// needs, and substitutions that lead to a base that no entry allows. [Catalog.Inspect] compares it with registries, and a
+// [Tally] with definitions.
 func (c *Catalog) Review(at time.Time) []finding.Finding {
 	var out []finding.Finding
 	for _, e := range c.exceptions {
@@ -150,6 +155,13 @@ func (c *Catalog) Review(at time.Time) []finding.Finding {
 				Rule: RuleExceptionEnds, Severity: severityOf(RuleExceptionEnds), Place: e.Place,
 				Message: fmt.Sprintf("exception %s for %s ends with %s", e.ID, e.Project.Repository, e.Until),
 				Help:    "ask " + e.Owner + " whether it is still needed",
+			})
+		}
+		if why := c.needless(e, at); why != "" {
+			out = append(out, finding.Finding{
+				Rule: RuleExceptionIdle, Severity: severityOf(RuleExceptionIdle), Place: e.Place,
+				Message: fmt.Sprintf("exception %s for %s can't be needed: %s", e.ID, e.Project.Repository, why),
+				Help:    "delete it",
 			})
 		}
 	}
@@ -165,6 +177,25 @@ func (c *Catalog) Review(at time.Time) []finding.Finding {
 		}
 	}
 	return finding.Sort(out)
+}
+
+// needless says why nothing can need an exception, "" when something may.
+func (c *Catalog) needless(e *exception, at time.Time) string {
+	for _, b := range c.bans {
+		if b.ID == e.Scope.Ban && b.Effect(at) == EffectLifted {
+			return "ban " + b.ID + " was lifted"
+		}
+	}
+	if e.image == nil {
+		return ""
+	}
+	for _, b := range c.bases[e.image.Repository] {
+		plain := b.State != StateBanned && b.State != StateDeprecated && len(b.Platforms) == 0 && b.Signature == "" && b.Age == (AgeRule{})
+		if plain && slices.Contains(b.Kinds, BaseRuntime) && b.match.contains(e.image) && len(c.substitutions[e.image.Repository]) == 0 {
+			return "the entry at " + b.Place.String() + " allows all of it"
+		}
+	}
+	return ""
 }
 
 // leadsNowhere says whether a target that is known without a registry is allowed by no entry.

@@ -33,8 +33,44 @@ type PackageFacts interface {
 
 // SignatureFacts is for Facts that can check signatures. Entries with a signature need it.
 type SignatureFacts interface {
-	// Signed says whether an image ("repository@sha256:...") has a cosign signature by the PEM public key.
+	// Signed says whether an image ("repository@sha256:...") has a cosign signature by the PEM public key. Package
+	// attest/cosign has it.
 	Signed(ctx context.Context, ref, key string) (bool, error)
+}
+
+// FactSet is facts put together of parts: a registry's, and where the catalog needs them a checker of signatures and a
+// reader of packages. Parts that are nil can't be asked; a catalog that needs one gets an error, which denies.
+type FactSet struct {
+	Facts
+	// Signatures checks the signatures that entries ask for; package attest/cosign has one.
+	Signatures SignatureFacts
+	// Packages reads what is installed; package blackbox/packages/installed has one.
+	Packages PackageFacts
+}
+
+// Config implements [ConfigFacts] if Facts does.
+func (f FactSet) Config(ctx context.Context, ref, platform string) (ImageConfig, error) {
+	configs, ok := f.Facts.(ConfigFacts)
+	if !ok {
+		return ImageConfig{}, fmt.Errorf("%s: the plan needs its config and the facts given can't read it", ref)
+	}
+	return configs.Config(ctx, ref, platform)
+}
+
+// Signed implements [SignatureFacts].
+func (f FactSet) Signed(ctx context.Context, ref, key string) (bool, error) {
+	if f.Signatures == nil {
+		return false, fmt.Errorf("%s: the catalog wants a signature and the facts given can't check one", ref)
+	}
+	return f.Signatures.Signed(ctx, ref, key)
+}
+
+// Carries implements [PackageFacts].
+func (f FactSet) Carries(ctx context.Context, ref, platform string, pkg Package) (bool, error) {
+	if f.Packages == nil {
+		return false, fmt.Errorf("%s: the catalog bans package %s and the facts given don't know what is installed", ref, pkg.Name)
+	}
+	return f.Packages.Carries(ctx, ref, platform, pkg)
 }
 
 // lookup asks each question once per plan, also when asked for concurrently.

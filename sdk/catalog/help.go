@@ -59,7 +59,7 @@ func (p *planner) alternatives(in Input, repository string) []*base {
 // nearRepositories are a few repositories whose names are like one that is not listed: the same last part
 // somewhere else, or a few letters off.
 func (p *planner) nearRepositories(in Input, repository string) []string {
-	_, last := cutLast(repository, "/")
+	_, last := cutLast(repository)
 	type candidate struct {
 		repository string
 		distance   int
@@ -67,7 +67,7 @@ func (p *planner) nearRepositories(in Input, repository string) []string {
 	var found []candidate
 	limit := max(3, len(last)/3+1)
 	for other := range p.catalog.bases {
-		_, otherLast := cutLast(other, "/")
+		_, otherLast := cutLast(other)
 		if d := editDistance(last, otherLast, limit); d < limit && len(p.alternatives(in, other)) > 0 {
 			found = append(found, candidate{other, d})
 		}

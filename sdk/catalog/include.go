@@ -123,7 +123,7 @@ func (p *part) grants(project projectMatcher) bool {
 // within says whether all that m may match is matched by a grant, which has neither path nor condition.
 func (m projectMatcher) within(grant projectMatcher) bool {
 	if grant.group && !m.group {
-		group, _ := cutLast(m.where, "/")
+		group, _ := cutLast(m.where)
 		return group == grant.where
 	}
 	return m.group == grant.group && m.where == grant.where

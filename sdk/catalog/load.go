@@ -30,6 +30,8 @@ type Loader struct {
 	Conditions func(expression string) (Condition, error)
 	// Fetch brings the parts that are kept elsewhere; see [Include]. Nil refuses catalogs that have such.
 	Fetch Fetcher
+	// Origin is where the files are from, when that is a registry. It is kept for records.
+	Origin Origin
 }
 
 // Load reads a catalog from one file; name is what messages and decisions call it. The error is a [*LoadError] with

@@ -22,6 +22,8 @@ type Plan struct {
 	// Catalog is the digest of the catalog's canonical form and Version what its author wrote, for the record.
 	Catalog string `json:"catalog"`
 	Version string `json:"version,omitempty"`
+	// Origin is where the catalog is from, when that is a registry.
+	Origin Origin `json:"origin,omitzero"`
 	// Decisions are one for each input, in the order of the question.
 	Decisions []Decision        `json:"decisions"`
 	Findings  []finding.Finding `json:"findings,omitempty"`

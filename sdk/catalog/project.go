@@ -33,7 +33,7 @@ func (m *projectMatcher) matches(p Project) (bool, error) {
 	}
 	key := projectKey(where)
 	if m.group {
-		parent, last := cutLast(key, "/")
+		parent, last := cutLast(key)
 		if parent != m.where || last == "" {
 			return false, nil
 		}
@@ -50,10 +50,10 @@ func (m *projectMatcher) matches(p Project) (bool, error) {
 	return m.condition(p)
 }
 
-// cutLast cuts at the last separator; without one there is nothing after it.
-func cutLast(s, sep string) (before, after string) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):]
+// cutLast cuts at the last slash; without one there is nothing after it.
+func cutLast(s string) (before, after string) {
+	if i := strings.LastIndexByte(s, '/'); i >= 0 {
+		return s[:i], s[i+1:]
 	}
 	return s, ""
 }

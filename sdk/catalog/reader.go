@@ -43,7 +43,7 @@ type file struct {
 
 func newReader(l Loader, root *part) *reader {
 	r := &reader{compiler: newCompiler(l), fetch: l.Fetch, root: root, read: map[fileKey]bool{}}
-	r.catalog.parts = []*part{root}
+	r.catalog.parts, r.catalog.origin = []*part{root}, l.Origin
 	return r
 }
 

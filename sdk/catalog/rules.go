@@ -36,9 +36,12 @@ const (
 	RuleExceptionEnds   = "DF1031"
 	RuleExceptionEnded  = "DF1032"
 	RuleExceptionUnused = "DF1033"
+	RuleExceptionIdle   = "DF1034"
 
-	RuleNoSuchTarget  = "DF1040"
-	RuleCatalogBroken = "DF1090"
+	RuleNoSuchTarget   = "DF1040"
+	RuleMatchesNothing = "DF1041"
+	RuleCatalogBroken  = "DF1090"
+	RuleCatalogTest    = "DF1091"
 )
 
 // Rule is one rule of this package.
@@ -80,8 +83,11 @@ var rules = [...]Rule{
 	{RuleExceptionEnds, "exception is about to end", finding.Warning},
 	{RuleExceptionEnded, "exception has ended", finding.Warning},
 	{RuleExceptionUnused, "exception is not used", finding.Info},
+	{RuleExceptionIdle, "nothing can need the exception", finding.Warning},
 	{RuleNoSuchTarget, "substitution leads to what no entry allows", finding.Warning},
+	{RuleMatchesNothing, "no tag of the registry matches", finding.Warning},
 	{RuleCatalogBroken, "catalog can't be used", finding.Error},
+	{RuleCatalogTest, "the catalog decides otherwise than its test expects", finding.Error},
 }
 
 func severityOf(id string) finding.Severity {

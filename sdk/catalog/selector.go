@@ -119,9 +119,9 @@ func (m *matcher) narrow(tag, digest string) fit {
 	return fitNo
 }
 
-// wide matches for bans: anything that is given may match.
-func (m *matcher) wide(tag, digest string) fit {
-	if digest != "" && slices.Contains(m.Digests, digest) || !m.named() {
+// wide matches for bans: anything that is given may match. Digests are looked at by who knows all of an image's.
+func (m *matcher) wide(tag string) fit {
+	if !m.named() {
 		return fitYes
 	}
 	if tag == "" {

@@ -93,7 +93,11 @@ func (d *Delivery) publish(ctx context.Context, order Order, out *Delivered) (st
 	if out.Verdict.Digest != out.Build.Digest {
 		return "", fmt.Errorf("%w: the verdict is about %s, the image is %s", ErrNotTested, out.Verdict.Digest, out.Build.Digest)
 	}
-	digest, err := d.Registry.Push(ctx, order.Publish, out.Build.Index, registry.PushOptions{Tags: order.Tags})
+	tags := order.Tags
+	if d.Evidence != nil {
+		tags = nil // not before the evidence is there
+	}
+	digest, err := d.Registry.Push(ctx, order.Publish, out.Build.Index, registry.PushOptions{Tags: tags})
 	if err != nil {
 		return "", err
 	}

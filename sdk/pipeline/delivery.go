@@ -40,6 +40,9 @@ type Delivery struct {
 	Gate finding.Severity
 	// AcceptUntested publishes an image although some of its platforms could not be run here. The verdict names them.
 	AcceptUntested bool
+	// Evidence signs and stores what a delivery did, before a tag names the image. Nil publishes unsigned images, which the
+	// record says and no policy of package attest accepts.
+	Evidence *Evidence
 }
 
 // Registry is what a delivery needs of a registry.
@@ -48,6 +51,8 @@ type Registry interface {
 	inputs.Resolver
 	// Push publishes an index and everything below it, and tags it when all of it is there.
 	Push(ctx context.Context, repository string, index v1.ImageIndex, opts registry.PushOptions) (name.Digest, error)
+	// Tag sets tags on what was published.
+	Tag(ctx context.Context, ref string, tags []string) error
 }
 
 // Delivered is what a delivery did. Fields of stages that were not reached are zero.
@@ -64,8 +69,11 @@ type Delivered struct {
 	Build    *build.Result     `json:"build,omitempty"`
 	Verdict  *blackbox.Verdict `json:"verdict,omitempty"`
 	// Reference is the published image, "repository@sha256:...".
-	Reference string   `json:"reference,omitempty"`
-	Records   []Record `json:"records"`
+	Reference string `json:"reference,omitempty"`
+	// Unsigned says that the image was published without evidence. Else Evidence is what was signed about it.
+	Unsigned bool     `json:"unsigned,omitempty"`
+	Evidence []Issued `json:"evidence,omitempty"`
+	Records  []Record `json:"records"`
 }
 
 // ErrNotTested is why an image without a passing verdict is not published.
@@ -82,7 +90,7 @@ func (d *Delivery) Run(ctx context.Context, run *Run, order Order) (*Delivered, 
 
 func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Delivered) (err error) {
 	out.Definition, err = Do(ctx, run, "checkout", func(ctx context.Context) (*definition.Definition, error) {
-		if err := order.check(); err != nil {
+		if err := errors.Join(order.check(), d.Evidence.check()); err != nil {
 			return nil, err
 		}
 		return source.Load(ctx, order.Repository, order.Ref, order.Load)
@@ -123,6 +131,18 @@ func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Deliv
 	}
 	out.Reference, err = Do(ctx, run, "publish", func(ctx context.Context) (string, error) {
 		return d.publish(ctx, order, out)
+	})
+	if out.Unsigned = d.Evidence == nil; err != nil || out.Unsigned {
+		return err
+	}
+	out.Evidence, err = Do(ctx, run, "evidence", func(ctx context.Context) ([]Issued, error) {
+		return d.prove(ctx, run, order, out)
+	})
+	if err != nil || len(order.Tags) == 0 {
+		return err
+	}
+	_, err = Do(ctx, run, "tag", func(ctx context.Context) ([]string, error) {
+		return order.Tags, d.Registry.Tag(ctx, out.Reference, order.Tags)
 	})
 	return err
 }

@@ -37,6 +37,8 @@ type Order struct {
 	// An empty Publish stops the delivery after the test.
 	Publish string
 	Tags    []string
+	// Invocation is what the caller calls this delivery; provenance has it.
+	Invocation string
 }
 
 // FeaturesDir is where a definition keeps its black-box tests: every .feature file below this directory of its context.

@@ -82,6 +82,11 @@ func (c *Client) PushArtifact(ctx context.Context, repository string, a Artifact
 	if err := pusher.Put(ctx, ref, manifest); err != nil {
 		return name.Digest{}, c.fail(ctx, op, repository, repo, err)
 	}
+	if a.Subject != nil {
+		if err := c.list(ctx, pusher, repo.Digest(a.Subject.Digest.String()), a.descriptor(manifest)); err != nil {
+			return name.Digest{}, err
+		}
+	}
 	for i, tag := range tags {
 		if err := pusher.Put(ctx, tag, manifest); err != nil {
 			err = c.fail(ctx, "tag", repository+":"+tag.TagStr(), repo, err)
@@ -128,10 +133,10 @@ func (c *Client) artifact(ctx context.Context, p *remote.Puller, repo name.Repos
 		a.Type = string(m.Config.MediaType)
 	}
 	a.Descriptor.ArtifactType = a.Type
-	if types.MediaType(a.Type).IsConfig() {
-		return nil, fmt.Errorf("%s is an image, not an artifact", desc.Digest)
-	}
 	for _, layer := range m.Layers {
+		if layer.MediaType.IsLayer() {
+			return nil, fmt.Errorf("%s is an image, not an artifact", desc.Digest)
+		}
 		if layer.Size < 0 || layer.Size > limit {
 			return nil, &tooLargeError{limit: limit}
 		}
@@ -178,12 +183,20 @@ func content(ctx context.Context, p *remote.Puller, repo name.Repository, desc v
 
 // artifactManifest is what is put into the registry.
 type artifactManifest struct {
-	raw    []byte
-	digest v1.Hash
+	raw       []byte
+	digest    v1.Hash
+	mediaType types.MediaType
 }
 
 func (m *artifactManifest) RawManifest() ([]byte, error)        { return m.raw, nil }
-func (m *artifactManifest) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+func (m *artifactManifest) MediaType() (types.MediaType, error) { return m.mediaType, nil }
+
+// descriptor is how a list of referrers names the artifact.
+func (a Artifact) descriptor(m *artifactManifest) v1.Descriptor {
+	return v1.Descriptor{
+		MediaType: m.mediaType, Digest: m.digest, Size: int64(len(m.raw)), ArtifactType: a.Type, Annotations: a.Annotations,
+	}
+}
 
 // manifest returns the artifact's manifest and the blobs that it refers to.
 func (a Artifact) manifest() (*artifactManifest, []v1.Layer, error) {
@@ -228,5 +241,5 @@ func (a Artifact) manifest() (*artifactManifest, []v1.Layer, error) {
 		return nil, nil, err
 	}
 	layers, err = unique(layers)
-	return &artifactManifest{raw: raw, digest: digest}, layers, err
+	return &artifactManifest{raw: raw, digest: digest, mediaType: types.OCIManifestSchema1}, layers, err
 }

@@ -65,6 +65,7 @@ type Client struct {
 	own       *http.Transport // nil when the caller gave a transport
 	transport *retryTransport
 	pings     *pingCache
+	readers   sync.Map // repository -> *http.Client
 
 	mu     sync.Mutex
 	puller *remote.Puller
@@ -153,6 +154,7 @@ func (c *Client) renew(used *remote.Puller) *remote.Puller {
 	defer c.mu.Unlock()
 	if c.puller == used {
 		c.pings.forget()
+		c.readers.Clear()
 		puller, err := remote.NewPuller(c.remoteOptions(openBlobs)...)
 		if err != nil {
 			panic(err) // only contradictory options fail, and ours are fixed
