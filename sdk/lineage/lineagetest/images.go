@@ -95,6 +95,9 @@ func wrongBatch(t *testing.T, s lineage.Store) {
 		"edge to itself":     {Images: []lineage.Image{good}, Edges: []lineage.Edge{on("good", "good", lineage.RoleBase, lineage.GradeBuild)}},
 		"tag":                {Images: []lineage.Image{good}, Tags: []lineage.Tag{{Repository: "r", Digest: good.Digest}}},
 		"packages":           {Images: []lineage.Image{good}, Inventories: []lineage.Inventory{{}}},
+		"long text":          {Images: []lineage.Image{good, {Digest: digest("x"), Kind: lineage.KindManifest, Owner: strings.Repeat("x", 2000)}}},
+		"NUL":                {Images: []lineage.Image{good}, Marks: map[string]string{"a": "\x00"}},
+		"not UTF-8":          {Images: []lineage.Image{good}, Tags: []lineage.Tag{{Repository: "r\xff", Name: "1", Digest: good.Digest}}},
 		"instance":           {Images: []lineage.Image{good}, Instances: []lineage.Instance{{ID: "1", Digest: good.Digest}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -46,9 +46,14 @@ func large(t *testing.T, s lineage.Store) {
 }
 
 // concurrent: many may write and read; what is written is read afterwards.
-func concurrent(t *testing.T, s lineage.Store) {
+func concurrent(t *testing.T, s lineage.Store) { Together(t, s, s) }
+
+// Together has two stores that share their data, as two programs do, written and read at the same time: what each writes
+// is there afterwards, once.
+func Together(t *testing.T, a, b lineage.Store) {
 	var wg sync.WaitGroup
 	for worker := range 8 {
+		s := []lineage.Store{a, b}[worker%2]
 		wg.Go(func() {
 			for i := range 10 {
 				name := fmt.Sprintf("%d/%d", worker, i)
@@ -70,7 +75,7 @@ func concurrent(t *testing.T, s lineage.Store) {
 		})
 	}
 	wg.Wait()
-	if got := all(t, s.On(t.Context(), ask(t, s, "base"))); len(got) != 160 {
+	if got := all(t, a.On(t.Context(), ask(t, b, "base"))); len(got) != 160 {
 		t.Errorf("%d edges, want 80 of builds and 80 of layers", len(got))
 	}
 }
