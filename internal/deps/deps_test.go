@@ -33,6 +33,8 @@ var engines = []forbidden{
 	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
 	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},
 	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless, and what reads bake files"},
+	{path: "modernc.org/sqlite", reason: "a database: only sdk/lineage/sqlite, rpm's database in blackbox/packages/rpm and who chooses them"},
+	{path: "github.com/jackc/pgx/v5", reason: "a database: only sdk/lineage/postgres and who chooses it"},
 	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes", absent: true},
 }
 

@@ -90,6 +90,8 @@ var mayImport = map[string][]string{
 		"google.golang.org/protobuf/encoding/protojson",
 	},
 	"sdk/lineage":             nil,
+	"sdk/lineage/postgres":    {"github.com/jackc/pgx/v5"},
+	"sdk/lineage/sqlite":      {"modernc.org/sqlite"},
 	"sdk/lineage/lineagetest": {"github.com/google/go-cmp/cmp"},
 	"sdk/attest/provenance":   nil,
 	"sdk/rebuild": {
