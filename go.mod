@@ -89,6 +89,7 @@ require (
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 	k8s.io/client-go v0.37.2
+	k8s.io/cri-api v0.37.0
 	modernc.org/sqlite v1.56.0
 	mvdan.cc/sh/v3 v3.12.0
 )

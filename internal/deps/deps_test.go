@@ -27,7 +27,7 @@ var engines = []forbidden{
 	{path: "github.com/moby/buildkit/control", reason: "executes builds: only sdk/build/buildkit/embedded"},
 	{path: "github.com/moby/buildkit/worker", reason: "executes builds: only sdk/build/buildkit/embedded"},
 	{path: "github.com/containerd/containerd/v2/core/snapshots", reason: "mounts images: only sdk/build/buildkit"},
-	{path: "github.com/moby/moby/client", reason: "speaks to Docker: only sdk/build/buildkit, sandbox/docker and fleet/docker"},
+	{path: "github.com/moby/moby/client", reason: "speaks to Docker: only sdk/build/buildkit, sandbox/docker, admission/docker and who uses it, and fleet/docker"},
 	{path: "github.com/testcontainers/testcontainers-go", reason: "starts containers: only sdk/sandbox/docker"},
 	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel"},
 	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
@@ -35,7 +35,7 @@ var engines = []forbidden{
 	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless, and what reads bake files"},
 	{path: "modernc.org/sqlite", reason: "a database: only sdk/lineage/sqlite, rpm's database in blackbox/packages/rpm and who chooses them"},
 	{path: "github.com/jackc/pgx/v5", reason: "a database: only sdk/lineage/postgres and who chooses it"},
-	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes", absent: true},
+	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes"},
 }
 
 // conversion is what BuildKit needs to say which sources a build will read. Linting and judging do without.
@@ -58,7 +58,8 @@ var (
 		"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/definition/source", "sdk/lint", "sdk/lint/rules", "sdk/registry",
 		"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/attest", "sdk/attest/artifact", "sdk/attest/catalogs",
 		"sdk/rebuild",
-		"sdk/lineage",
+		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
+		"sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/pipeline"}
 	judging    = []string{"sdk/catalog", "sdk/definition", "sdk/definition/inputs", "sdk/lint", "sdk/lint/rules"}

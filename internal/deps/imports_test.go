@@ -89,6 +89,15 @@ var mayImport = map[string][]string{
 		"go.yaml.in/yaml/v4",
 		"google.golang.org/protobuf/encoding/protojson",
 	},
+	"sdk/admission":              nil, // standard library only: what decides on a node is small
+	"sdk/admission/distribution": {"github.com/google/go-containerregistry/pkg/name"},
+	"sdk/admission/docker": {
+		"github.com/containerd/errdefs",
+		"github.com/moby/moby",
+	},
+	"sdk/admission/nri":       {"github.com/containerd/nri"},
+	"sdk/admission/remote":    {"github.com/google/go-containerregistry/pkg"},
+	"sdk/admission/run":       {"github.com/google/go-containerregistry/pkg/name"},
 	"sdk/lineage":             nil,
 	"sdk/lineage/postgres":    {"github.com/jackc/pgx/v5"},
 	"sdk/lineage/sqlite":      {"modernc.org/sqlite"},

@@ -20,6 +20,7 @@ var needEngine = map[string]string{
 	"sdk/build/buildkit":          "needs a builder",
 	"sdk/build/buildkit/embedded": "needs root or user namespaces",
 	"sdk/sandbox/docker":          "needs Docker",
+	"sdk/admission/docker":        "needs Docker",
 }
 
 // An example that runs is the shortest documentation of a package, and the one that can't go stale. Packages for tests

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -89,6 +91,50 @@ func NeedsRoot(t testing.TB) {
 func NeedsRunc(t testing.TB) {
 	t.Helper()
 	Needs(t, "runc", try("runc", "--version"))
+}
+
+// NeedsContainerd needs a containerd 2.2 or later with containerd-shim-runc-v2 and ctr beside it, in the directory that
+// PLIMSOLL_CONTAINERD names or on the PATH, and returns the directory. Debian 12 has an older one; from its Go module it
+// is built by
+//
+//	go build -o DIR github.com/containerd/containerd/v2/cmd/{containerd,containerd-shim-runc-v2,ctr}
+func NeedsContainerd(t testing.TB) (dir string) {
+	t.Helper()
+	path := filepath.Join(os.Getenv("PLIMSOLL_CONTAINERD"), "containerd")
+	if os.Getenv("PLIMSOLL_CONTAINERD") == "" {
+		var err error
+		if path, err = exec.LookPath("containerd"); err != nil {
+			Needs(t, "containerd", err.Error())
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), path, "--version").Output()
+	if err != nil {
+		Needs(t, "containerd", err.Error())
+	}
+	if old := regexp.MustCompile(`\sv?(0|1|2\.0|2\.1)\.`); old.Match(out) {
+		Needs(t, "containerd", strings.TrimSpace(string(out))+" is older than 2.2; PLIMSOLL_CONTAINERD can name the directory of another")
+	}
+	return filepath.Dir(path)
+}
+
+// NeedsKubernetes needs kube-apiserver and etcd in the directory that PLIMSOLL_KUBERNETES names, or on the PATH, and
+// kubectl; it returns the paths of the first two.
+func NeedsKubernetes(t testing.TB) (apiserver, etcd string) {
+	t.Helper()
+	find := func(name string) string {
+		if path := filepath.Join(os.Getenv("PLIMSOLL_KUBERNETES"), name); os.Getenv("PLIMSOLL_KUBERNETES") != "" {
+			if _, err := os.Stat(path); err == nil {
+				return path
+			}
+		}
+		path, err := exec.LookPath(name)
+		if err != nil {
+			Needs(t, "kubernetes", err.Error())
+		}
+		return path
+	}
+	find("kubectl")
+	return find("kube-apiserver"), find("etcd")
 }
 
 // NeedsUserNamespaces needs a kernel (and a container around the tests, if there is one) that lets an ordinary user
