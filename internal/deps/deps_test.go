@@ -31,6 +31,10 @@ var engines = []forbidden{
 	{path: "github.com/testcontainers/testcontainers-go", reason: "starts containers: only sdk/sandbox/docker"},
 	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel"},
 	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
+	{path: "github.com/nicholas-fedor/shoutrrr", reason: "speaks to chats: only sdk/notify/shoutrrr"},
+	{path: "github.com/cloudevents/sdk-go/v2", reason: "writes CloudEvents: only sdk/notify/cloudevents"},
+	{path: "github.com/google/go-github/v75", reason: "speaks to GitHub: only sdk/forge/github"},
+	{path: "gitlab.com/gitlab-org/api/client-go", reason: "speaks to GitLab: only sdk/forge/gitlab"},
 	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},
 	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless, and what reads bake files"},
 	{path: "modernc.org/sqlite", reason: "a database: only sdk/lineage/sqlite, rpm's database in blackbox/packages/rpm and who chooses them"},
@@ -60,8 +64,9 @@ var (
 		"sdk/rebuild",
 		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
 		"sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
+		"sdk/notify", "sdk/forge",
 	}
-	converting = []string{"sdk/definition/inputs", "sdk/pipeline"}
+	converting = []string{"sdk/definition/inputs", "sdk/move", "sdk/pipeline"}
 	judging    = []string{"sdk/catalog", "sdk/definition", "sdk/definition/inputs", "sdk/lint", "sdk/lint/rules"}
 )
 
@@ -118,7 +123,7 @@ func TestForbiddenNamesExist(t *testing.T) {
 var layers = []string{
 	"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/lint", "sdk/registry", "sdk/build", "sdk/sandbox",
 	"sdk/build/buildkit", "sdk/build/dagger", "sdk/blackbox", "sdk/attest", "sdk/lineage", "sdk/admission", "sdk/rebuild",
-	"sdk/fleet", "sdk/notify", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
+	"sdk/fleet", "sdk/notify", "sdk/forge", "sdk/move", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -107,6 +107,14 @@ var mayImport = map[string][]string{
 		"github.com/google/go-containerregistry",
 		"github.com/hashicorp/golang-lru/v2",
 	},
+	"sdk/notify":             {"go.yaml.in/yaml/v4"},
+	"sdk/notify/outbox":      {"modernc.org/sqlite"},
+	"sdk/notify/cloudevents": {"github.com/cloudevents/sdk-go/v2"},
+	"sdk/notify/shoutrrr":    {"github.com/nicholas-fedor/shoutrrr"}, // some thirty services: nobody else pays for them
+	"sdk/forge":              nil,
+	"sdk/forge/github":       {"github.com/google/go-github/v75"},
+	"sdk/forge/gitlab":       {"gitlab.com/gitlab-org/api/client-go"},
+	"sdk/move":               {"golang.org/x/sync"},
 	"sdk/pipeline": {
 		"github.com/google/go-containerregistry",
 		"go.opentelemetry.io/otel",
