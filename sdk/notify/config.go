@@ -192,7 +192,7 @@ func CheckAddress(address string) error {
 	case err != nil:
 		return errors.New("its url can't be read as one")
 	case u.Scheme == "":
-		return errors.New("its url has no scheme; it is https://..., or an address of shoutrrr such as slack://...")
+		return errors.New("its url has no scheme; it is https, or one of shoutrrr's such as slack")
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return fmt.Errorf("%s: plain http would show events and secrets on the way; use https", Redact(address))
 	}

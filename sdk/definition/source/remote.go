@@ -17,6 +17,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
+	"github.com/go-git/go-git/v5/storage"
 )
 
 // fetch takes a commit from a server, alone where the server allows that, else with all branches and tags.
@@ -60,25 +61,50 @@ func fetch(ctx context.Context, at location, ref string, opts Options) (storer.E
 	return store, found, err
 }
 
-// connect opens a session with a server.
+// connect opens a session with a server to take objects from it.
 func connect(ctx context.Context, at location, opts Options) (transport.UploadPackSession, error) {
-	auth := opts.Auth
-	if auth.User == "" {
-		auth.User = at.auth.User
-	}
-	if auth.Password == "" {
-		auth.Password = at.auth.Password
-	}
 	if at.scheme == "ssh" {
-		return connectSSH(ctx, at, auth)
+		return connectSSH(ctx, at, at.login(opts.Auth), transport.UploadPackServiceName)
 	}
-	if !at.protected() && !opts.AllowInsecure {
-		return nil, fmt.Errorf("%w: plain http to %s; use https", ErrInsecure, at.url.Host)
-	}
-	endpoint, err := transport.NewEndpoint(at.url.String())
+	client, endpoint, login, err := overHTTP(at, opts)
 	if err != nil {
 		return nil, err
 	}
+	return client.NewUploadPackSession(endpoint, login)
+}
+
+// connectPush opens a session with a server to give objects to it.
+func connectPush(ctx context.Context, at location, opts Options) (transport.ReceivePackSession, error) {
+	if at.scheme == "ssh" {
+		return connectSSH(ctx, at, at.login(opts.Auth), transport.ReceivePackServiceName)
+	}
+	client, endpoint, login, err := overHTTP(at, opts)
+	if err != nil {
+		return nil, err
+	}
+	return client.NewReceivePackSession(endpoint, login)
+}
+
+// login is what to log in with: the options', or the URL's.
+func (l location) login(auth Auth) Auth {
+	if auth.User == "" {
+		auth.User = l.auth.User
+	}
+	if auth.Password == "" {
+		auth.Password = l.auth.Password
+	}
+	return auth
+}
+
+func overHTTP(at location, opts Options) (transport.Transport, *transport.Endpoint, transport.AuthMethod, error) {
+	if !at.protected() && !opts.AllowInsecure {
+		return nil, nil, nil, fmt.Errorf("%w: plain http to %s; use https", ErrInsecure, at.url.Host)
+	}
+	endpoint, err := transport.NewEndpoint(at.url.String())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	auth := at.login(opts.Auth)
 	var login transport.AuthMethod
 	if auth.Password != "" || auth.User != "" {
 		if auth.User == "" {
@@ -86,7 +112,7 @@ func connect(ctx context.Context, at location, opts Options) (transport.UploadPa
 		}
 		login = &githttp.BasicAuth{Username: auth.User, Password: auth.Password}
 	}
-	return githttp.NewClient(opts.HTTP).NewUploadPackSession(endpoint, login)
+	return githttp.NewClient(opts.HTTP), endpoint, login, nil
 }
 
 func remoteRefs(advertised *packp.AdvRefs) refs {
@@ -157,12 +183,17 @@ func download(ctx context.Context, session transport.UploadPackSession, advertis
 			}
 		}
 	}
+	return unpack(ctx, session, request, target.objects, limit)
+}
+
+// unpack has the server send what is asked for and stores it.
+func unpack(ctx context.Context, session transport.UploadPackSession, request *packp.UploadPackRequest, objects storage.Storer, limit int64) error {
 	response, err := session.UploadPack(ctx, request)
 	if err != nil {
 		return err
 	}
 	defer response.Close()
-	if err := target.objects.SetShallow(response.Shallows); err != nil {
+	if err := objects.SetShallow(response.Shallows); err != nil {
 		return err
 	}
 	var pack io.Reader = response
@@ -172,7 +203,7 @@ func download(ctx context.Context, session transport.UploadPackSession, advertis
 	case request.Capabilities.Supports(capability.Sideband):
 		pack = sideband.NewDemuxer(sideband.Sideband, response)
 	}
-	err = packfile.UpdateObjectStorage(target.objects, &limitedReader{r: pack, limit: limit})
+	err = packfile.UpdateObjectStorage(objects, &limitedReader{r: pack, limit: limit})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -11,11 +11,13 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	"golang.org/x/crypto/ssh"
 )
 
-// sshSession speaks git's upload-pack over SSH. It is here because go-git's own one looks into ~/.ssh and the
+// sshSession speaks git's upload-pack or receive-pack over SSH. It is here because go-git's own one looks into ~/.ssh and the
 // environment and can't be cancelled while it connects.
 type sshSession struct {
 	client     *ssh.Client
@@ -27,8 +29,8 @@ type sshSession struct {
 	stop       func() bool
 }
 
-// connectSSH logs in and starts upload-pack. Cancelling ctx closes the connection, whatever is going on.
-func connectSSH(ctx context.Context, at location, auth Auth) (*sshSession, error) {
+// connectSSH logs in and starts a service of git's. Cancelling ctx closes the connection, whatever is going on.
+func connectSSH(ctx context.Context, at location, auth Auth, service string) (*sshSession, error) {
 	if auth.Signers == nil {
 		return nil, fmt.Errorf("%w: SSH needs a key (Auth.Signers)", ErrLogin)
 	}
@@ -60,7 +62,7 @@ func connectSSH(ctx context.Context, at location, auth Auth) (*sshSession, error
 		return nil, errors.Join(loginError(err), conn.Close())
 	}
 	s.client = ssh.NewClient(clientConn, channels, requests)
-	if err := s.start(at.path); err != nil {
+	if err := s.start(service, at.path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -73,7 +75,7 @@ func loginError(err error) error {
 	return err
 }
 
-func (s *sshSession) start(path string) error {
+func (s *sshSession) start(service, path string) error {
 	var err error
 	if s.session, err = s.client.NewSession(); err != nil {
 		return err
@@ -86,7 +88,7 @@ func (s *sshSession) start(path string) error {
 	}
 	s.session.Stderr = s.problem
 	quoted := "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(path) + "'" // as git quotes it
-	return s.session.Start("git-upload-pack " + quoted)
+	return s.session.Start(service + " " + quoted)
 }
 
 // AdvertisedReferences is AdvertisedReferencesContext.
@@ -128,6 +130,27 @@ func (s *sshSession) UploadPack(_ context.Context, request *packp.UploadPackRequ
 	}
 	response := packp.NewUploadPackResponse(request)
 	return response, response.Decode(io.NopCloser(s.out))
+}
+
+// ReceivePack gives objects to the server and has it update references.
+func (s *sshSession) ReceivePack(_ context.Context, request *packp.ReferenceUpdateRequest) (*packp.ReportStatus, error) {
+	if err := request.Encode(s.in); err != nil {
+		return nil, err
+	}
+	if err := s.in.Close(); err != nil {
+		return nil, err
+	}
+	answer := s.out
+	if request.Capabilities.Supports(capability.Sideband64k) {
+		demuxer := sideband.NewDemuxer(sideband.Sideband64k, s.out)
+		demuxer.Progress = request.Progress
+		answer = demuxer
+	}
+	report := packp.NewReportStatus()
+	if err := report.Decode(answer); err != nil {
+		return nil, err
+	}
+	return report, report.Error()
 }
 
 // Close ends the connection.

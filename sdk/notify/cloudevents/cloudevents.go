@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -91,9 +92,7 @@ func (c *Channel) post(ctx context.Context, m notify.Message, e notify.Event) er
 	if err := cehttp.WriteRequest(ctx, binding.ToMessage(ce), req); err != nil {
 		return fmt.Errorf("%w: event %s is no CloudEvent: %w", notify.ErrPermanent, e.ID, err)
 	}
-	for name, values := range c.headers {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, c.headers)
 	resp, err := c.client.Do(req)
 	if err != nil {
 		return c.redact.Error(err)

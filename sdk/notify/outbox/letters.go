@@ -26,10 +26,10 @@ const maxBatch = 500
 // claim takes the message that has waited longest, so that no other process does. Its key is the same every time.
 func (w *worker) claim(ctx context.Context) (letters []letter, key string, err error) {
 	now := w.outbox.opts.Now()
-	var any int
+	var some int
 	err = w.outbox.db.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM deliveries
-		WHERE state = 'waiting' AND channel = ? AND due <= ? AND lease <= ? LIMIT 1)`, w.name, now.UnixMilli(), now.UnixMilli()).Scan(&any)
-	if err != nil || any == 0 {
+		WHERE state = 'waiting' AND channel = ? AND due <= ? AND lease <= ? LIMIT 1)`, w.name, now.UnixMilli(), now.UnixMilli()).Scan(&some)
+	if err != nil || some == 0 {
 		return nil, "", err // without the write lock, which is wanted on the way of builds
 	}
 	err = w.outbox.tx(ctx, func(tx *sql.Tx) error {

@@ -153,7 +153,7 @@ func TestAtLeastOnceWithTheSameKey(t *testing.T) {
 	opts := outbox.Options{Now: func() time.Time { return now }}
 	o := w.open(opts)
 	died := make(chan struct{})
-	w.answers["pay"] = func(ctx context.Context, n int) error {
+	w.answers["pay"] = func(_ context.Context, n int) error {
 		if n == 1 {
 			_ = o.Close() // as far as the file is concerned, the process is dead
 			close(died)

@@ -47,7 +47,7 @@ func TestSend(t *testing.T) {
 
 // A mail arrives at a mail server, with the subject where mails have it.
 func TestMail(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
