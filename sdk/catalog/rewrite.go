@@ -124,6 +124,31 @@ func (p *Plan) edits(platform string, src []byte) ([]finding.Edit, error) {
 	return edits, nil
 }
 
+// Lasting returns the edits that make the plan's moves lasting in the definition: the words of moved images change and
+// nothing else. They get a digest only where the author wrote one or where nothing else tells the images apart. Frontends
+// and images that no word of the definition names are left out: the build moves them.
+func (p *Plan) Lasting(src []byte) ([]finding.Edit, error) {
+	moved := &Plan{}
+	texts := map[[2]int]string{}
+	for _, d := range p.Decisions {
+		if !d.Moved || !d.Allowed || d.Input.Role == RoleFrontend || !editable(d.Input) {
+			continue
+		}
+		moved.Decisions = append(moved.Decisions, d)
+		text := d.token()
+		name, _, _ := strings.Cut(text, "@")
+		if before, _, _ := strings.Cut(d.Input.Ref, "@"); !strings.Contains(d.Input.Written, "@") && d.Effective != before && !strings.Contains(d.Effective, "@") {
+			text = name
+		}
+		texts[[2]int{d.Input.Place.Start.Offset, d.Input.Place.End.Offset}] = text
+	}
+	edits, err := moved.Edits(src)
+	for i := range edits {
+		edits[i].New = texts[[2]int{edits[i].Start, edits[i].End}]
+	}
+	return edits, err
+}
+
 // editable says whether a word of the definition names the input. A trigger's is in the base, a context's with the caller.
 func editable(in Input) bool {
 	return in.Kind == KindImage && in.Role != RoleOnBuild && in.Role != RoleContext

@@ -1,0 +1,169 @@
+package move
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/inputs"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
+)
+
+// Survey asks what a catalog makes of definitions, one or very many: a dry run that builds nothing and changes nothing.
+// Catalog and Registry are required. It is safe for concurrent use.
+//
+// A second survey costs less: with Load.CacheDir only commits that are new are fetched. What registries say is asked once
+// for all definitions of one Run.
+type Survey struct {
+	Catalog  *catalog.Catalog
+	Registry Registry
+	// Load says how to log in, limits, and where to keep what was fetched. Its Dir and Dockerfile are not looked at.
+	Load source.Options
+	// Platforms are those to build for. Default: this machine's.
+	Platforms []string
+	// Workers is how many definitions are looked at at the same time. Default: 8.
+	Workers int
+	// Timeout is for one definition. Default: 2 minutes.
+	Timeout time.Duration
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Registry is what a survey needs of a registry; *registry.Client is one.
+type Registry interface {
+	catalog.Facts
+	inputs.Resolver
+}
+
+// Target is a definition to look at.
+type Target struct {
+	Repository string `json:"repository"`
+	// Ref is a branch, tag or commit. Default: HEAD.
+	Ref string `json:"ref,omitempty"`
+	// Directory is the context's, Dockerfile the file's path in it. Defaults: the repository's root and "Dockerfile".
+	Directory  string            `json:"directory,omitempty"`
+	Dockerfile string            `json:"dockerfile,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+}
+
+// String is "repository" or "repository directory".
+func (t Target) String() string {
+	s := t.Repository
+	if t.Directory != "" && t.Directory != "." {
+		s += " " + t.Directory
+	}
+	if t.Dockerfile != "" {
+		s += " " + t.Dockerfile
+	}
+	return s
+}
+
+// Result is what became of a target.
+type Result struct {
+	Target Target `json:"target"`
+	// Commit is what was looked at.
+	Commit string `json:"commit,omitempty"`
+	// Move is what would be moved; nil when nothing is.
+	Move *Move `json:"move,omitempty"`
+	// Refused are the findings for which the definition would not be built.
+	Refused []finding.Finding `json:"refused,omitempty"`
+	// Err is why there is no answer.
+	Err error `json:"-"`
+}
+
+// Run looks at targets and calls each with what came of them, one call at a time, in the order in which they are done. A
+// target that fails stops no other. It returns ctx's error, or the first that each returns, which ends the run.
+func (s *Survey) Run(ctx context.Context, targets iter.Seq[Target], each func(Result) error) error {
+	workers := s.Workers
+	if workers <= 0 {
+		workers = 8
+	}
+	shared := share(s.Registry)
+	group, ctx := errgroup.WithContext(ctx)
+	queue := make(chan Target)
+	group.Go(func() error {
+		defer close(queue)
+		for t := range targets {
+			select {
+			case queue <- t:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	var mu sync.Mutex
+	for range workers {
+		group.Go(func() error {
+			for t := range queue {
+				r := s.one(ctx, t, shared)
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				mu.Lock()
+				err := each(r)
+				mu.Unlock()
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// One looks at one target.
+func (s *Survey) One(ctx context.Context, t Target) Result { return s.one(ctx, t, s.Registry) }
+
+func (s *Survey) one(ctx context.Context, t Target, registry Registry) Result {
+	timeout := s.Timeout
+	if timeout == 0 {
+		timeout = 2 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	r := Result{Target: t}
+	opts := s.Load
+	opts.Dir, opts.Dockerfile = t.Directory, t.Dockerfile
+	opts.AllowAbsent = true // submodules and large files do not change what a definition stands on
+	def, err := source.Load(ctx, t.Repository, t.Ref, opts)
+	if err != nil {
+		r.Err = err
+		return r
+	}
+	r.Commit = def.Source.Commit
+	plan, err := s.plan(ctx, def, t, registry)
+	if err != nil {
+		r.Err = err
+		return r
+	}
+	for _, f := range plan.Findings {
+		if f.Severity == finding.Error && f.Suppressed == nil {
+			r.Refused = append(r.Refused, f)
+		}
+	}
+	r.Move, r.Err = Of(def, plan)
+	return r
+}
+
+func (s *Survey) plan(ctx context.Context, def *definition.Definition, t Target, registry Registry) (*catalog.Plan, error) {
+	list, err := inputs.List(ctx, def, inputs.Options{Platforms: s.Platforms, Resolver: registry})
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now //nolint:forbidigo // the default of a clock that can be given
+	if s.Now != nil {
+		now = s.Now
+	}
+	return s.Catalog.Plan(ctx, catalog.Question{
+		Project: catalog.Project{Repository: def.Source.Repository, Directory: def.Source.Directory, Labels: t.Labels},
+		Inputs:  list, At: now(),
+	}, registry)
+}
