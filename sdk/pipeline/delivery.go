@@ -17,6 +17,8 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
+	"github.com/plimsoll-dev/plimsoll/sdk/move"
+	"github.com/plimsoll-dev/plimsoll/sdk/notify"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
@@ -43,6 +45,10 @@ type Delivery struct {
 	// Evidence signs and stores what a delivery did, before a tag names the image. Nil publishes unsigned images, which the
 	// record says and no policy of package attest accepts.
 	Evidence *Evidence
+	// Notifier is told, once an image was built, that the catalog moved its definition to other bases. The same moves are
+	// the same event however often they are built. Best is a notify/outbox, which a dead channel does not slow. Default:
+	// nobody is told.
+	Notifier notify.Notifier
 }
 
 // Registry is what a delivery needs of a registry.
@@ -67,7 +73,11 @@ type Delivered struct {
 	// Findings are those of the catalog and of the rules, sorted.
 	Findings []finding.Finding `json:"findings,omitempty"`
 	Build    *build.Result     `json:"build,omitempty"`
-	Verdict  *blackbox.Verdict `json:"verdict,omitempty"`
+	// Move is what the catalog moved, with the patch that makes it lasting; nil for nothing. Untold is why the Notifier does
+	// not know of it.
+	Move    *move.Move        `json:"move,omitempty"`
+	Untold  string            `json:"untold,omitempty"`
+	Verdict *blackbox.Verdict `json:"verdict,omitempty"`
 	// Reference is the published image, "repository@sha256:...".
 	Reference string `json:"reference,omitempty"`
 	// Unsigned says that the image was published without evidence. Else Evidence is what was signed about it.
@@ -123,6 +133,7 @@ func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Deliv
 	if err != nil {
 		return err
 	}
+	d.tell(ctx, run, order, out)
 	out.Verdict, err = Do(ctx, run, "test", func(ctx context.Context) (*blackbox.Verdict, error) {
 		return d.test(ctx, run, order, out)
 	})

@@ -1,0 +1,4 @@
+package pipeline
+
+// Within is within, for tests.
+var Within = within
