@@ -4,97 +4,136 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
-	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/features/image"
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/sdk/blackbox"
-	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/results"
+	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 )
 
+// test is what to test, and with what.
+type test struct {
+	image   string
+	paths   []string // of features
+	suites  []string // ready-made ones
+	options blackbox.Options
+	sandbox engines
+	source  source
+	reports verdictReports
+}
+
 func newTest(out *output) *cobra.Command {
-	var src source
-	var eng engines
-	var features, tags, format string
+	t := &test{}
 	cmd := &cobra.Command{
-		Use:   "test IMAGE",
+		Use:   "test --image IMAGE [FEATURES...]",
 		Short: "Test an image with features in Gherkin",
 		Long: `Test an image from outside, with features that need no Go. IMAGE is a reference in a registry, or "oci:DIR" for an
-OCI layout. Every platform of an index is tested where it can run; the others are named.`,
-		Example: `  plimsoll test registry.example/team/app:1.2.3 --features features
-  plimsoll test oci:image --features features --format junit > tests.xml
-  plimsoll test registry.example/team/app@sha256:... --features hardening.feature --sandbox docker`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if _, ok := results.Formats()[format]; !ok {
-				return fmt.Errorf("result format %q is not one of %s", format, strings.Join(formats(), ", "))
-			}
-			state, err := homes.StateDir(eng.state, "plimsoll")
-			if err != nil {
-				return err
-			}
-			runtime, err := homes.NewSandbox(cmd.Context(), eng.sandbox, state)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, runtime.Close()) }()
-			client := src.registry()
-			defer client.Close()
-			suite, err := newSuite(cmd.Context(), client, args[0], features)
-			if err != nil {
-				return err
-			}
-			suite.Runtime = runtime
-			suite.Options = blackbox.Options{Platforms: src.platforms, Tags: tags, Images: client.Image}
-			verdict, err := suite.Run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return errors.Join(writeVerdict(cmd, out, format, verdict), verdict.Err())
+OCI layout. Every platform of an index is tested where it can run; the others are named.
+
+FEATURES are files, directories, or FILE:LINE for one scenario. The default is "features", unless there is a --suite.
+Ready-made suites are ` + strings.Join(image.Names(), ", ") + `.
+
+The Docker daemon is that of DOCKER_HOST, with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH for one behind TLS. Features that only
+look at files, packages and configuration need none.`,
+		Example: `  plimsoll test --image registry.example/team/app:1.2.3 features
+  plimsoll test --image registry.example/team/app:1.2.3 --suite hardening,hygiene --tags "not @setuid"
+  plimsoll test --image oci:image features/app.feature:12 --param port=8080
+  plimsoll test --image oci:image --report junit=tests.xml --report html=tests.html
+  DOCKER_HOST=ssh://ci@docker.example plimsoll test --image registry.example/team/app:1.2.3 --sandbox docker`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t.paths = args
+			return t.run(cmd, out)
 		},
 	}
-	cmd.AddCommand(newSteps(out))
 	f := cmd.Flags()
-	eng.flags(cmd)
-	f.StringVar(&features, "features", "features", "feature file, or a directory of them")
-	f.StringVar(&tags, "tags", "", `scenarios to run, a tag expression such as "@smoke and not @slow"`)
-	f.StringVar(&format, "format", "pretty", "format of the results: "+strings.Join(formats(), ", "))
-	f.StringSliceVar(&src.platforms, "platform", nil, "platforms of the index to test (default: all)")
-	f.StringSliceVar(&src.plainHTTP, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
+	f.StringVar(&t.image, "image", "", "image under test (required)")
+	f.StringSliceVar(&t.suites, "suite", nil, "ready-made suites: "+strings.Join(image.Names(), ", "))
+	f.StringVar(&t.options.Tags, "tags", "", `scenarios to run, a tag expression such as "@smoke and not @slow"`)
+	f.StringToStringVar(&t.options.Params, "param", nil, "what ${NAME} in features stands for, NAME=VALUE")
+	f.StringSliceVar(&t.options.Platforms, "platform", nil, "platforms of the index to test (default: all)")
+	f.StringSliceVar(&t.source.plainHTTP, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
+	t.reports.flags(cmd)
+	t.sandbox.flags(cmd)
+	if err := cmd.MarkFlagRequired("image"); err != nil {
+		panic(err) // the flag is there
+	}
 	return cmd
 }
 
-// newSuite finds the image and the features.
-func newSuite(ctx context.Context, client *registry.Client, image, features string) (*blackbox.Suite, error) {
-	suite := &blackbox.Suite{Reference: image}
-	var err error
-	if dir, ok := strings.CutPrefix(image, "oci:"); ok {
-		suite.Reference = ""
-		suite.Index, err = registry.LoadLayout(dir)
-	} else {
-		suite.Index, suite.Image, err = pull(ctx, client, image)
+func (t *test) run(cmd *cobra.Command, out *output) (err error) {
+	if err := t.reports.check(); err != nil {
+		return err
 	}
+	suite := &blackbox.Suite{Options: t.options}
+	if suite.Features, suite.Paths, err = findFeatures(t.paths, t.suites); err != nil {
+		return err
+	}
+	client := t.source.registry()
+	defer client.Close()
+	suite.Options.Images = client.Image
+	runtime, err := t.find(cmd.Context(), client, suite)
+	if runtime != nil {
+		defer func() { err = errors.Join(err, runtime.Close()) }()
+	}
+	if err != nil {
+		return err
+	}
+	progress := out.progress(cmd)
+	var verdict *blackbox.Verdict
+	run := pipeline.NewRun(pipeline.Options{Events: progress.Event})
+	last := time.Now()
+	suite.Options.Done = func(s blackbox.ScenarioResult, ended, all int) {
+		if now := time.Now(); now.Sub(last) >= time.Second {
+			last = now
+			run.Progress("test", fmt.Sprintf("%d of %d scenarios, last %q", ended, all, s.Name))
+		}
+	}
+	verdict, err = pipeline.Do(cmd.Context(), run, "test", suite.Run)
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	return errors.Join(t.reports.write(cmd, out, verdict), verdict.Err())
+}
+
+// find gets the image, and meanwhile a sandbox if the features need one.
+func (t *test) find(ctx context.Context, client *registry.Client, suite *blackbox.Suite) (runtime homes.Sandbox, err error) {
+	needs, err := suite.NeedsRuntime()
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(features)
-	if err != nil {
-		return nil, err
+	var both errgroup.Group
+	if needs {
+		both.Go(func() error {
+			state, err := homes.StateDir(t.sandbox.state, "plimsoll")
+			if err != nil {
+				return err
+			}
+			runtime, err = homes.NewSandbox(ctx, t.sandbox.sandbox, state)
+			return err
+		})
 	}
-	suite.Features = os.DirFS(features)
-	if !info.IsDir() {
-		dir, file := filepath.Split(features)
-		suite.Features, suite.Paths = os.DirFS(filepath.Clean(dir)), []string{file}
+	both.Go(func() (err error) {
+		if dir, ok := strings.CutPrefix(t.image, "oci:"); ok {
+			suite.Index, err = registry.LoadLayout(dir)
+			return err
+		}
+		suite.Reference = t.image
+		suite.Index, suite.Image, err = pull(ctx, client, t.image)
+		return err
+	})
+	err = both.Wait()
+	if runtime != nil {
+		suite.Runtime = runtime
 	}
-	return suite, nil
+	return runtime, err
 }
 
 // pull gets an index, or a single image.
@@ -109,19 +148,4 @@ func pull(ctx context.Context, client *registry.Client, ref string) (v1.ImageInd
 	}
 	image, err := client.Image(ctx, ref, "")
 	return nil, image, err
-}
-
-func formats() []string { return slices.Sorted(maps.Keys(results.Formats())) }
-
-// writeVerdict writes the results in the format asked for.
-func writeVerdict(cmd *cobra.Command, out *output, format string, verdict *blackbox.Verdict) error {
-	w := cmd.OutOrStdout()
-	switch {
-	case out.json:
-		return console.JSON(w, verdict)
-	case format == "pretty":
-		return results.Pretty(w, verdict, results.Options{Color: bool(console.StyleFor(w))})
-	default:
-		return results.Formats()[format](w, verdict)
-	}
 }

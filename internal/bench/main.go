@@ -34,6 +34,9 @@ func cases() []compare.Case {
 		lintCase(),
 		coldBuildCase(),
 		warmBuildCase(),
+		imageTestCase(),
+		imageFilesCase(),
+		scenariosCase(),
 	}
 }
 

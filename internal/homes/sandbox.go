@@ -3,8 +3,8 @@ package homes
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
@@ -13,7 +13,8 @@ import (
 )
 
 // SandboxHelp explains the names that [NewSandbox] takes.
-const SandboxHelp = `where to run images under test: "docker", "embedded" (namespaces of this machine), or "auto" (docker when it answers)`
+const SandboxHelp = `where to run images under test: "docker" (of DOCKER_HOST), "docker:NAME" with the daemon's OCI runtime of that name,
+such as runsc, "embedded" (namespaces of this machine), or "auto" (docker when it answers)`
 
 // patience is how long a Docker daemon may take to answer before it counts as not there.
 const patience = 5 * time.Second
@@ -26,32 +27,40 @@ type Sandbox interface {
 
 // NewSandbox starts or reaches the sandbox of that name; state is a directory for unpacked images.
 func NewSandbox(ctx context.Context, name, state string) (Sandbox, error) {
-	switch name {
-	case "auto":
+	name, runtime, _ := strings.Cut(name, ":")
+	switch {
+	case runtime != "" && name != "docker":
+		return nil, fmt.Errorf("sandbox %q has no OCI runtimes: only docker:NAME has", name)
+	case name == "auto":
 		ask, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		if runtime, err := inDocker(ask); err == nil {
+		if runtime, err := inDocker(ask, ""); err == nil {
 			return runtime, nil
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		return embeddedSandbox(ctx, state)
-	case "docker":
-		return inDocker(ctx)
-	case "embedded":
+	case name == "docker":
+		return inDocker(ctx, runtime)
+	case name == "embedded":
 		return embeddedSandbox(ctx, state)
 	default:
-		return nil, fmt.Errorf("unknown sandbox %q: use auto, docker or embedded", name)
+		return nil, fmt.Errorf("unknown sandbox %q: use auto, docker, docker:NAME or embedded", name)
 	}
 }
 
-func inDocker(ctx context.Context) (Sandbox, error) {
-	runtime, err := docker.New(ctx, docker.Options{Host: os.Getenv("DOCKER_HOST")})
+func inDocker(ctx context.Context, runtime string) (Sandbox, error) {
+	options, err := DockerOptions()
 	if err != nil {
 		return nil, err
 	}
-	return runtime, nil
+	options.Runtime = runtime
+	sandbox, err := docker.New(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return sandbox, nil
 }
 
 func embeddedSandbox(ctx context.Context, state string) (Sandbox, error) {

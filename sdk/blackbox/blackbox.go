@@ -81,6 +81,9 @@ type Options struct {
 	Limits sandbox.Limits
 	// Layers bound what is read of an image's layers; zero fields mean the defaults of [imagefs.Limits].
 	Layers imagefs.Limits
+	// Done is told of each scenario when it has ended, and how many of how many have on its platform. Scenarios run at the
+	// same time, but it is called for one at a time. Default: nobody is told.
+	Done func(s ScenarioResult, ended, all int)
 	// Tool and Version name the program that runs the suite in its results. Default: "plimsoll", "".
 	Tool, Version string
 	// Now is the clock. Default: the system's.
@@ -110,6 +113,17 @@ func (o Options) orDefault() Options {
 // can't be read, the options are wrong, the context ended; what was found until then is in the verdict, which is never
 // nil. Whether the image passes is [Verdict.Err].
 func (s *Suite) Run(ctx context.Context) (*Verdict, error) { return s.run(ctx, nil) }
+
+// NeedsRuntime says whether a selected scenario has a step that needs an instance. Without one, a suite needs no sandbox.
+func (s *Suite) NeedsRuntime() (bool, error) {
+	options := s.Options.orDefault()
+	library, files, err := s.read(options)
+	if err != nil {
+		return false, err
+	}
+	p, err := makePlan(files, options, library)
+	return err == nil && p.needsRuntime(), err
+}
 
 // Test runs the features as subtests of t, one for each scenario, and fails t unless the verdict passes. Several
 // platforms are subtests of their names; what can't be tested here is skipped with the reason.

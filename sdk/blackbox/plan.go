@@ -66,6 +66,11 @@ func makePlan(f *features, options Options, l *library) (*plan, error) {
 	return p, nil
 }
 
+// needsRuntime says whether a scenario needs a sandbox.
+func (p *plan) needsRuntime() bool {
+	return slices.ContainsFunc(p.order, func(s *planned) bool { return s.needs })
+}
+
 // parseTags parses a tag expression. The parser panics on one that ends too early.
 func parseTags(expression string) (e tagexpressions.Evaluatable, err error) {
 	defer func() {

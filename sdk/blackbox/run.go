@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"sync"
 	"testing"
 
 	"github.com/cucumber/godog"
@@ -32,11 +33,7 @@ func (s *Suite) run(ctx context.Context, t *testing.T) (*Verdict, error) { //nol
 			v.Weaknesses = weak.Weaknesses()
 		}
 	}
-	library, err := newLibrary(options.Steps)
-	if err != nil {
-		return v, err
-	}
-	files, err := readFeatures(s.Features, s.Paths)
+	library, files, err := s.read(options)
 	if err != nil {
 		return v, err
 	}
@@ -59,11 +56,23 @@ func (s *Suite) run(ctx context.Context, t *testing.T) (*Verdict, error) { //nol
 	return v, nil
 }
 
+// read returns the steps that the suite understands, and its features.
+func (s *Suite) read(options Options) (*library, *features, error) {
+	library, err := newLibrary(options.Steps)
+	if err != nil {
+		return nil, nil, err
+	}
+	files, err := readFeatures(s.Features, s.Paths)
+	return library, files, err
+}
+
 // platform runs the plan on one platform's image. The error is of instances that could not be removed.
 func (s *Suite) platform(ctx context.Context, t *testing.T, image *Image, p *plan, options Options, several bool) (PlatformResult, error) { //nolint:thelper // as above
 	result := PlatformResult{Platform: image.Platform, Digest: image.Digest}
-	if err := canRun(ctx, s.Runtime, image.Platform); err != nil {
-		result.Untested = err.Error()
+	if p.needsRuntime() {
+		if err := canRun(ctx, s.Runtime, image.Platform); err != nil {
+			result.Untested = err.Error()
+		}
 	}
 	r := &run{suite: s, options: options, image: image, plan: p, untested: result.Untested, pool: newPool(ctx, s.Runtime)}
 	if t != nil && several {
@@ -102,6 +111,20 @@ type run struct {
 	plan     *plan
 	untested string
 	pool     *pool
+
+	telling sync.Mutex
+	done    int // scenarios that have ended
+}
+
+// ended tells who wants to know.
+func (r *run) ended(s ScenarioResult) {
+	if r.options.Done == nil {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	r.done++
+	r.options.Done(s, r.done, len(r.plan.order))
 }
 
 // anyStep matches every step: which one it is was looked up when the plan was made.

@@ -126,6 +126,7 @@ func (s *Scenario) end(ctx context.Context) {
 	s.release(ctx)
 	r.Duration = s.run.options.Now().Sub(r.Started)
 	s.cancel()
+	s.run.ended(*r)
 }
 
 // eventually tries until f passes or the time is over. What a sandbox can't do, waiting won't change.

@@ -41,14 +41,21 @@ func annotate(result *build.Result, out *Delivered) (*build.Result, error) {
 	return &annotated, err
 }
 
-// test runs the order's features, or else those that lie in the definition's own context. A definition without any has
-// no verdict.
+// test runs the order's features, or else those that lie in the definition's own context, and those that the delivery
+// requires. Without any there is no verdict.
 func (d *Delivery) test(ctx context.Context, run *Run, order Order, out *Delivered) (*blackbox.Verdict, error) {
-	features, err := order.features(out.Definition.Context)
+	features := blackbox.Folders{}
+	own, err := order.features(out.Definition.Context)
 	if err != nil {
 		return nil, err
 	}
-	if features == nil {
+	if own != nil {
+		features[FeaturesDir] = own
+	}
+	if d.Required != nil {
+		features[requiredDir] = d.Required
+	}
+	if len(features) == 0 {
 		run.Progress("test", "not tested: the definition has no features")
 		return nil, nil
 	}
@@ -56,7 +63,7 @@ func (d *Delivery) test(ctx context.Context, run *Run, order Order, out *Deliver
 		Features: features,
 		Index:    out.Build.Index,
 		Runtime:  d.Sandbox,
-		Options:  blackbox.Options{Now: run.now},
+		Options:  blackbox.Options{Now: run.now, Params: order.Params},
 	}
 	verdict, err := suite.Run(ctx)
 	if err == nil {
@@ -68,6 +75,9 @@ func (d *Delivery) test(ctx context.Context, run *Run, order Order, out *Deliver
 	}
 	return verdict, err
 }
+
+// requiredDir is the folder of the features that the delivery requires, as verdicts name it.
+const requiredDir = "required"
 
 func (o Order) features(context fs.FS) (fs.FS, error) {
 	if o.Features != nil {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -33,6 +34,9 @@ type Delivery struct {
 	Registry Registry
 	// Builder builds: build/buildkit in one of its homes, or build/dagger.
 	Builder build.Builder
+	// Required are features that every image must pass, beside those that its developers wrote: what Ops requires. Package
+	// features/image has some that are ready. Default none.
+	Required fs.FS
 	// Sandbox runs the images under test.
 	Sandbox sandbox.Runtime
 	// Rules judge the definition as Lint configures them; none means no lint.

@@ -3,15 +3,18 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/plimsoll-dev/plimsoll/features/image"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
@@ -160,6 +163,43 @@ func TestDeliveryStopsAtTheGate(t *testing.T) {
 	}
 	if len(s.requests) != 0 || got.Build != nil {
 		t.Error("something was built")
+	}
+}
+
+// What Ops requires of every image is judged beside what its developers wrote, and also where they wrote nothing.
+func TestDeliveryRequiresFeatures(t *testing.T) {
+	ready, err := image.Select("hardening", "hygiene")
+	if err != nil {
+		t.Fatal(err)
+	}
+	titled := fstest.MapFS{"ops.feature": {Data: []byte("Feature: Ops\n  Scenario: It has a file\n    Then the file \"${file}\" exists\n")}}
+	for name, test := range map[string]struct {
+		required fs.FS
+		params   map[string]string
+		want     string // in the error; "" is none
+	}{
+		"ready-made ones":  {ready, nil, "required/hygiene.feature:7"},
+		"one that fails":   {titled, map[string]string{"file": "/nowhere"}, "required/ops.feature:3"},
+		"one that passes":  {titled, map[string]string{"file": "/greeting"}, ""},
+		"a parameter lost": {titled, nil, "file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, d, order := open(t)
+			if err := s.commit(map[string]string{"bare/Dockerfile": "FROM HOST/base/demo:1.4.9\nCOPY greeting /greeting\nUSER 65534\n", "bare/greeting": "ahoy\n"}); err != nil {
+				t.Fatal(err)
+			}
+			order.Ref, order.Load.Dir = "HEAD", "bare"
+			d.Required, order.Params = test.required, test.params
+			got, err := run(t, d, order)
+			switch {
+			case test.want == "" && (err != nil || got.Reference == ""):
+				t.Errorf("it was not published: %v", err)
+			case test.want != "" && (stageOf(err) != "test" || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("error %v, want one of the stage test with %q", err, test.want)
+			case test.want != "" && got.Reference != "":
+				t.Errorf("it was published as %s", got.Reference)
+			}
+		})
 	}
 }
 

@@ -31,6 +31,8 @@ type Order struct {
 	Network   build.Network
 	// Features are the black-box tests. Nil takes the definition's own, from [FeaturesDir] of its context.
 	Features fs.FS
+	// Params are what "${name}" in features stands for.
+	Params map[string]string
 	// Layout is the directory for the OCI layout; see build.Request.
 	Layout string
 	// Publish is the repository to publish to ("registry.example/team/app"), Tags what its digest is called there.

@@ -4,19 +4,26 @@
 //	defer rt.Close()
 //	instance, err := rt.Start(ctx, sandbox.Spec{Image: img, Platform: "linux/amd64"})
 //
-// An instance gets a read-only root, no capability, no-new-privileges, Docker's default seccomp profile of today
-// even in an older daemon, limits on memory
-// (without swap), processes, CPU and time, and no network: its own loopback, or the network of its Spec.Network, which
-// leads nowhere else and not to the host. The image's own process is PID 1. Volumes that the image declares are not made,
-// its health check is not run, and no port is published. What an instance writes to its log is kept here and nowhere on
-// the daemon's disk. The daemon gets the image from this process, so it needs no registry and no credentials.
+// An instance gets a read-only root, no capability, no-new-privileges, today's default seccomp profile of Docker even in an
+// older daemon, limits on memory (without swap), processes, CPU and time, and no network: its own loopback, or the network
+// of its Spec.Network, which leads nowhere else and not to the host. The image's own process is PID 1. Volumes that the
+// image declares are not made, its health check is not run, and no port is published. What an instance writes to its log
+// is kept here and nowhere on the daemon's disk. The daemon gets the image from this process, so it needs no registry and
+// no credentials. It must tell that it has confined the instance so, or the instance is not started.
+//
+// Two things are on the daemon's disk, where no limit holds: a writable root (Spec.WritableRoot), and a directory of
+// Spec.Tmpfs that Spec.Files are put into. What the daemon says that it cannot limit, [Runtime.Weaknesses] says. Podman's
+// socket works but for Spec.Network.
+//
+// A daemon may be elsewhere, and the user need not be root: then this program runs once more in a container beside the
+// daemon and looks at instances from there; see [Options.Helper].
 //
 // # Containers, testcontainers and Ryuk
 //
-// testcontainers-go starts, copies into and ends the containers. They are created through the daemon's API, because
-// testcontainers would publish every port that an image exposes, pull images, and start its own reaper (Ryuk, an image to
-// pull, with the daemon's socket) unless the process's environment forbids it. So nothing here depends on the environment
-// or on ~/.testcontainers.properties.
+// testcontainers-go starts, asks and ends the containers. They are created through the daemon's API, because testcontainers
+// would publish every port that an image exposes, pull images, and start its own reaper (Ryuk, an image to pull, with the
+// daemon's socket) unless the process's environment forbids it. So nothing here depends on the environment or on
+// ~/.testcontainers.properties.
 //
 // Instead of Ryuk, everything is marked with its owner: machine, process, and a lease by the daemon's clock. [Runtime.Close]
 // removes what is the runtime's; what a killed process left behind is removed by the next [New] on the same machine at once,
@@ -30,9 +37,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,19 +47,25 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	tclog "github.com/testcontainers/testcontainers-go/log"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
 // Options of a runtime. The zero value is the daemon of this machine.
 type Options struct {
-	// Host is the daemon's address in the form of DOCKER_HOST, such as "unix:///run/user/1000/docker.sock" or
-	// "tcp://10.0.0.5:2376". Default "unix:///var/run/docker.sock". The environment is not read.
+	// Host is the daemon's address in the form of DOCKER_HOST: "unix:///run/user/1000/docker.sock", "tcp://10.0.0.5:2376", or
+	// "ssh://user@host", for which the ssh command of this machine runs docker on the other. Default
+	// "unix:///var/run/docker.sock". The environment is not read.
 	Host string
 	// TLS is what a tcp Host is spoken to with. Default plain text.
 	TLS *tls.Config
 	// Runtime is the daemon's name of another OCI runtime, such as "runsc". Default the daemon's own.
 	Runtime string
+	// Helper is a static Linux program for the daemon's architecture that imports this package. It runs in a container beside
+	// a daemon whose processes this one cannot enter: one elsewhere, or for a user who is not root. Default this program
+	// itself, which must then be for Linux and that architecture.
+	Helper []byte
 	// MaxBytes bounds the files of one image, unpacked. Default 8 GiB.
 	MaxBytes int64
 	// MaxEntries bounds the number of files of one image. Default one million.
@@ -87,6 +100,8 @@ type Runtime struct {
 	owner    owner
 	seccomp  string // the profile, as an option of a container; "" is the daemon's
 	images   images
+	helper   helper
+	sees     atomic.Bool // processes of the daemon, from this process
 
 	mu        sync.Mutex
 	instances map[*Instance]bool
@@ -103,12 +118,7 @@ var (
 // An error says at which address no daemon answered.
 func New(ctx context.Context, options Options) (*Runtime, error) {
 	options = options.orDefault()
-	opts := []client.Opt{client.WithHost(options.Host)}
-	if options.TLS != nil {
-		secure := &http.Client{Transport: &http.Transport{TLSClientConfig: options.TLS}, CheckRedirect: client.CheckRedirect}
-		opts = append([]client.Opt{client.WithHTTPClient(secure)}, opts...)
-	}
-	c, err := client.New(opts...)
+	c, err := reach(options)
 	if err != nil {
 		return nil, fmt.Errorf("docker sandbox: %w", err)
 	}
@@ -117,25 +127,38 @@ func New(ctx context.Context, options Options) (*Runtime, error) {
 		GenericProviderOptions: &testcontainers.GenericProviderOptions{Logger: tclog.NewNoopLogger()},
 	}}
 	r.provider.SetClient(c)
-	result, err := c.Info(ctx, client.InfoOptions{})
-	if err != nil {
+	if err := r.ask(ctx); err != nil {
 		return nil, errors.Join(r.explain(err), c.Close())
 	}
-	r.info = result.Info
-	if r.owner, err = newOwner(r.info.SystemTime); err != nil {
-		return nil, errors.Join(r.explain(err), c.Close())
-	}
-	version, err := c.ServerVersion(ctx, client.ServerVersionOptions{})
-	if err != nil {
-		return nil, errors.Join(r.explain(err), c.Close())
-	}
-	r.podman = slices.ContainsFunc(version.Components, func(c system.ComponentVersion) bool { return c.Name == "Podman Engine" })
-	if r.seccomp, err = r.seccompOption(); err != nil {
-		return nil, errors.Join(r.explain(err), c.Close())
-	}
-	r.images = images{runtime: r, byDigest: map[string]*loading{}}
+	r.images = images{runtime: r, byKey: map[string]*loading{}}
+	r.helper.runtime = r
 	r.sweep(ctx)
 	return r, nil
+}
+
+// ask asks the daemon what it is and can do.
+func (r *Runtime) ask(ctx context.Context) error {
+	var version client.ServerVersionResult
+	both, bothCtx := errgroup.WithContext(ctx)
+	both.Go(func() error {
+		result, err := r.client.Info(bothCtx, client.InfoOptions{})
+		r.info = result.Info
+		return err
+	})
+	both.Go(func() (err error) {
+		version, err = r.client.ServerVersion(bothCtx, client.ServerVersionOptions{})
+		return err
+	})
+	err := both.Wait()
+	if err != nil {
+		return err
+	}
+	r.podman = slices.ContainsFunc(version.Components, func(c system.ComponentVersion) bool { return c.Name == "Podman Engine" })
+	if r.owner, err = newOwner(r.info.SystemTime); err != nil {
+		return err
+	}
+	r.seccomp, err = r.seccompOption()
+	return err
 }
 
 // Name is "docker".
@@ -177,7 +200,7 @@ func (r *Runtime) Close() error {
 	for _, i := range open {
 		all = append(all, i.Close(ctx))
 	}
-	all = append(all, r.images.remove(ctx), r.client.Close())
+	all = append(all, r.helper.close(ctx), r.images.remove(ctx), r.client.Close())
 	return errors.Join(all...)
 }
 

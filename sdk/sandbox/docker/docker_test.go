@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/moby/client"
 
+	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/docker"
@@ -25,7 +26,11 @@ func newRuntime(t testing.TB) *docker.Runtime {
 			t.Errorf("left behind: %v", left)
 		}
 	})
-	return newRuntimeOf(t, docker.Options{Host: os.Getenv("DOCKER_HOST")})
+	options, err := homes.DockerOptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newRuntimeOf(t, options)
 }
 
 func newRuntimeOf(t testing.TB, options docker.Options) *docker.Runtime {

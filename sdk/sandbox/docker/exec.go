@@ -13,8 +13,7 @@ import (
 )
 
 // Exec runs a command in the instance, confined as the instance is. A program that cannot be executed is a result with
-// the exit code that a shell gives it, 127 or 126, and the reason in Stderr. When ctx ends first, the command is killed
-// if the daemon is on this machine and this user may; otherwise it ends with the instance.
+// the exit code that a shell gives it, 127 or 126, and the reason in Stderr. When ctx ends first, the command is killed.
 func (i *Instance) Exec(ctx context.Context, cmd sandbox.Command) (sandbox.Output, error) {
 	if len(cmd.Args) == 0 {
 		return sandbox.Output{}, fmt.Errorf("instance %s: the command has no arguments", i.ID())
@@ -87,11 +86,15 @@ func (i *Instance) killExec(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	state, err := i.runtime.client.ExecInspect(ctx, id, client.ExecInspectOptions{})
-	if err != nil || !state.Running || i.runtime.remote() != nil {
+	if err != nil || !state.Running {
 		return
 	}
-	if p, err := openProcess(state.PID, i.container.ID); err == nil {
-		p.kill()
-		p.close()
+	p, err := i.runtime.process(ctx, state.PID, i.container.ID)
+	if err == nil {
+		err = p.Kill(ctx)
+		p.Close()
+	}
+	if err != nil {
+		i.runtime.options.Log.WarnContext(ctx, "a command goes on after its time", "instance", i.ID(), "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,8 +23,9 @@ import (
 // maxFiles bounds Spec.Files together, in bytes.
 const maxFiles = 8 << 20
 
-// withFiles makes an image of another one and some files. The daemon does not copy into a container whose root is
-// read-only, not even before it starts; so the files go into a container that never runs, and that one becomes the image.
+// withFiles makes an image of another one and some files, unless an earlier call has. The daemon does not copy into a
+// container whose root is read-only, not even before it starts; so the files go into a container that never runs, and that
+// one becomes the image.
 func (r *Runtime) withFiles(ctx context.Context, image string, spec *sandbox.Spec) (string, error) {
 	size := 0
 	for name, data := range spec.Files {
@@ -34,6 +36,19 @@ func (r *Runtime) withFiles(ctx context.Context, image string, spec *sandbox.Spe
 			return "", fmt.Errorf("the spec's files have more than %d bytes together", maxFiles)
 		}
 	}
+	return r.images.once(ctx, filesKey(image, spec), func() (string, error) { return r.addFiles(ctx, image, spec) })
+}
+
+// filesKey is the same for the same image with the same files.
+func filesKey(image string, spec *sandbox.Spec) string {
+	sum := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(spec.Files)) {
+		_, _ = fmt.Fprintf(sum, "%q %x\n", name, sha256.Sum256(spec.Files[name]))
+	}
+	return fmt.Sprintf("%s %q %x", image, tmpfsOf(spec), sum.Sum(nil))
+}
+
+func (r *Runtime) addFiles(ctx context.Context, image string, spec *sandbox.Spec) (string, error) {
 	base, err := r.client.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Config: &container.Config{
 			Image: image, Cmd: []string{"/none"}, Entrypoint: []string{},

@@ -20,50 +20,56 @@ import (
 type images struct {
 	runtime *Runtime
 
-	mu       sync.Mutex
-	byDigest map[string]*loading
-	tags     []string
+	mu    sync.Mutex
+	byKey map[string]*loading
+	tags  []string
 }
 
 // loading is an image that is in the daemon or on its way.
 type loading struct {
-	turn   chan struct{} // holds a token while nobody loads it
-	id     string        // the daemon's, set when it is there
-	config *v1.ConfigFile
+	turn chan struct{} // holds a token while nobody makes it
+	id   string        // the daemon's, set when it is there
 }
 
-// load puts an image into the daemon, unless an earlier call has. The same image is loaded once at a time.
-func (s *images) load(ctx context.Context, image v1.Image) (*loading, error) {
-	digest, err := image.Digest()
-	if err != nil {
-		return nil, fmt.Errorf("the image's digest: %w", err)
-	}
+// once returns the image of a key, which it makes unless an earlier call has. It is made once at a time.
+func (s *images) once(ctx context.Context, key string, create func() (string, error)) (string, error) {
 	s.mu.Lock()
-	l := s.byDigest[digest.String()]
+	l := s.byKey[key]
 	if l == nil {
 		l = &loading{turn: make(chan struct{}, 1)}
 		l.turn <- struct{}{}
-		s.byDigest[digest.String()] = l
+		s.byKey[key] = l
 	}
 	s.mu.Unlock()
 	select {
 	case <-l.turn:
 		defer func() { l.turn <- struct{}{} }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return "", context.Cause(ctx)
 	}
 	if l.id != "" {
-		return l, nil
+		return l.id, nil
 	}
-	if l.config, err = image.ConfigFile(); err != nil {
-		return nil, fmt.Errorf("image %s: the config: %w", digest, err)
-	}
-	id, err := s.put(ctx, image, l.config, digest)
+	var err error
+	l.id, err = create()
+	return l.id, err
+}
+
+// load puts an image into the daemon, unless an earlier call has, and returns the daemon's id of it.
+func (s *images) load(ctx context.Context, image v1.Image) (string, *v1.ConfigFile, error) {
+	digest, err := image.Digest()
 	if err != nil {
-		return nil, fmt.Errorf("image %s: %w", digest, err)
+		return "", nil, fmt.Errorf("the image's digest: %w", err)
 	}
-	l.id = id
-	return l, nil
+	config, err := image.ConfigFile()
+	if err != nil {
+		return "", nil, fmt.Errorf("image %s: the config: %w", digest, err)
+	}
+	id, err := s.once(ctx, digest.String(), func() (string, error) { return s.put(ctx, image, config, digest) })
+	if err != nil {
+		return "", nil, fmt.Errorf("image %s: %w", digest, err)
+	}
+	return id, config, nil
 }
 
 // put loads the image, or tags it if the daemon has it already, and returns the daemon's id of it.
@@ -175,7 +181,7 @@ func (s *images) remove(ctx context.Context) error {
 		}
 	}
 	if len(all) == 0 {
-		s.tags, s.byDigest = nil, map[string]*loading{}
+		s.tags, s.byKey = nil, map[string]*loading{}
 	}
 	return errors.Join(all...)
 }

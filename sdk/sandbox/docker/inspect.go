@@ -14,23 +14,8 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
-// main opens the main process as this machine sees it.
-func (i *Instance) main(ctx context.Context) (*process, error) {
-	if err := i.runtime.remote(); err != nil {
-		return nil, err
-	}
-	state, err := i.container.State(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if state == nil || !state.Running {
-		return nil, os.ErrProcessDone
-	}
-	return openProcess(state.Pid, i.container.ID)
-}
-
 // Dial connects to a port that the instance listens on, from inside its network namespace: on loopback, and then at the
-// address that it has in its network. That needs the daemon on this machine, and root.
+// address that it has in its network.
 func (i *Instance) Dial(ctx context.Context, network string, port int) (net.Conn, error) {
 	if network != "tcp" && network != "udp" {
 		return nil, fmt.Errorf("instance %s: network %q is not tcp or udp", i.ID(), network)
@@ -39,47 +24,45 @@ func (i *Instance) Dial(ctx context.Context, network string, port int) (net.Conn
 		return nil, fmt.Errorf("instance %s: port %d is not between 1 and 65535", i.ID(), port)
 	}
 	what := fmt.Sprintf("dial %s port %d", network, port)
-	p, err := i.main(ctx)
+	p, err := i.enter(ctx)
 	if err != nil {
 		return nil, i.explain(what, err)
 	}
-	defer p.close()
-	conn, err := p.dial(ctx, network, port)
+	defer p.Close()
+	conn, err := p.Dial(ctx, network, port)
 	return conn, i.explain(what, err)
 }
 
-// Processes lists the instance's processes by the ids that they have in it, the main process first. That needs the daemon
-// on this machine.
+// Processes lists the instance's processes by the ids that they have in it, the main process first.
 func (i *Instance) Processes(ctx context.Context) ([]sandbox.Process, error) {
-	p, err := i.main(ctx)
+	p, err := i.enter(ctx)
 	if err != nil {
 		return nil, i.explain("list its processes", err)
 	}
-	defer p.close()
-	list, err := p.processes()
+	defer p.Close()
+	list, err := p.Processes(ctx)
 	return list, i.explain("list its processes", err)
 }
 
-// Listening lists the sockets that processes of the instance listen on. That needs the daemon on this machine, and root.
+// Listening lists the sockets that processes of the instance listen on.
 func (i *Instance) Listening(ctx context.Context) ([]sandbox.Socket, error) {
-	p, err := i.main(ctx)
+	p, err := i.enter(ctx)
 	if err != nil {
 		return nil, i.explain("list its sockets", err)
 	}
-	defer p.close()
-	list, err := p.listening()
+	defer p.Close()
+	list, err := p.Listening(ctx)
 	return list, i.explain("list its sockets", err)
 }
 
-// ReadFile reads a regular file as the instance sees it, up to Limits.Output bytes. That needs the daemon on this machine,
-// and root.
+// ReadFile reads a regular file as the instance sees it, up to Limits.Output bytes.
 func (i *Instance) ReadFile(ctx context.Context, path string) ([]byte, error) {
-	p, err := i.main(ctx)
+	p, err := i.enter(ctx)
 	if err != nil {
 		return nil, i.explain("read "+path, err)
 	}
-	defer p.close()
-	data, err := p.readFile(path, i.spec.Limits.Output)
+	defer p.Close()
+	data, err := p.ReadFile(ctx, path, i.spec.Limits.Output)
 	return data, i.explain("read "+path, err)
 }
 

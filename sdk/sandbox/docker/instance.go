@@ -27,7 +27,8 @@ type Instance struct {
 	logs      *output
 
 	restarting sync.Mutex
-	closing    sync.Mutex
+	closing    sync.Mutex // held while it starts, too
+	closed     bool
 	mu         sync.Mutex
 	run        *run // nil until it runs
 }
@@ -41,7 +42,12 @@ var (
 )
 
 // ID is the beginning of the container's id, as Docker prints it.
-func (i *Instance) ID() string { return i.container.ID[:12] }
+func (i *Instance) ID() string {
+	if i.container == nil { // in an error of a start that failed
+		return i.name()
+	}
+	return i.container.ID[:12]
+}
 
 func (i *Instance) name() string { return first(i.spec.Name, "instance") }
 
@@ -122,8 +128,12 @@ func (i *Instance) stop(ctx context.Context, grace time.Duration) error {
 func (i *Instance) Close(ctx context.Context) error {
 	i.closing.Lock()
 	defer i.closing.Unlock()
+	if i.closed {
+		return nil
+	}
 	if i.container != nil {
-		err := i.container.Terminate(ctx, testcontainers.StopTimeout(0))
+		// One request kills and removes it; testcontainers would stop it first.
+		_, err := i.runtime.client.ContainerRemove(ctx, i.container.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		if err != nil && !errdefs.IsNotFound(err) {
 			return i.explain("close", err)
 		}
@@ -144,5 +154,6 @@ func (i *Instance) Close(ctx context.Context) error {
 	i.runtime.mu.Lock()
 	delete(i.runtime.instances, i)
 	i.runtime.mu.Unlock()
+	i.closed = true
 	return nil
 }

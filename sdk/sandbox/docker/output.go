@@ -21,9 +21,14 @@ type output struct {
 
 func newOutput(limit int64) *output { return &output{left: limit} }
 
-// read takes the daemon's stream of both, apart, until it ends.
+// read takes the daemon's stream of both, apart, until it ends. After an error the output is not complete.
 func (o *output) read(r io.Reader) error {
 	_, err := stdcopy.StdCopy(stream{o, &o.stdout}, stream{o, &o.stderr}, r)
+	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.truncated = true
+	}
 	return err
 }
 

@@ -3,11 +3,11 @@ package docker
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/containerd/platforms"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
+	"github.com/plimsoll-dev/plimsoll/sdk/sandbox/docker/internal/probe"
 )
 
 // CanRun returns nil for the daemon's own platform, those that its machine runs as well, and those that the kernel of a
@@ -24,17 +24,9 @@ func (r *Runtime) CanRun(_ context.Context, platform string) error {
 	if platforms.Only(has).Match(want) {
 		return nil
 	}
-	if want.OS == "linux" && r.remote() == nil && emulates(want.Architecture) {
+	if want.OS == "linux" && r.sameMachine() && probe.Emulates(want.Architecture) {
 		return nil
 	}
 	return fmt.Errorf("%w: images for %s do not run in a daemon for %s: register an emulator with binfmt_misc (with flag F) on its machine, or use a daemon on a machine that runs them",
 		sandbox.ErrUnsupported, platforms.Format(want), platforms.Format(has))
-}
-
-// remote returns why the daemon's processes are not among this machine's, and nil when they may be.
-func (r *Runtime) remote() error {
-	if !strings.HasPrefix(r.options.Host, "unix://") {
-		return fmt.Errorf("%w: the daemon at %s is not on this machine: run the test where the daemon is", sandbox.ErrUnsupported, r.options.Host)
-	}
-	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -18,6 +19,7 @@ type run struct {
 	done chan struct{}
 	exit sandbox.Exit // valid when done is closed
 	err  error
+	pid  atomic.Int64 // on the daemon's machine; 0 until somebody asks
 }
 
 // launch starts the created or ended container and follows it.
@@ -70,7 +72,8 @@ func (i *Instance) startAndWait(ctx, following context.Context) (client.Containe
 		go func() { // it hands its result to somebody in any case
 			select {
 			case <-end.Result:
-			case <-end.Error: //nolint:errcheck // the error of the start says it
+			case err := <-end.Error:
+				i.runtime.options.Log.DebugContext(ctx, "the wait for a container that did not start", "error", err)
 			}
 		}()
 		return end, err

@@ -33,7 +33,9 @@ func (r *Runtime) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Instanc
 	}
 	r.instances[i] = true
 	r.mu.Unlock()
+	i.closing.Lock()
 	err := i.start(ctx)
+	i.closing.Unlock()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -47,14 +49,13 @@ func (r *Runtime) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Instanc
 
 func (i *Instance) start(ctx context.Context) error {
 	r := i.runtime
-	loaded, err := r.images.load(ctx, i.spec.Image)
+	image, config, err := r.images.load(ctx, i.spec.Image)
 	if err != nil {
 		return err
 	}
 	// From here on the daemon makes things whose names only its answers tell.
 	ctx, cancel := outlast(ctx, 10*time.Second)
 	defer cancel()
-	image := loaded.id
 	if len(i.spec.Files) > 0 {
 		if image, err = r.withFiles(ctx, image, &i.spec); err != nil {
 			return err
@@ -65,7 +66,7 @@ func (i *Instance) start(ctx context.Context) error {
 			return err
 		}
 	}
-	options, err := r.containerOptions(&i.spec, &loaded.config.Config, image, i.network)
+	options, err := r.containerOptions(&i.spec, &config.Config, image, i.network)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/moby/moby/client"
 )
@@ -11,48 +12,59 @@ import (
 // starting, so errors are only logged.
 func (r *Runtime) sweep(ctx context.Context) {
 	ours := client.Filters{}.Add("label", ownerLabel)
-	log := r.options.Log
-	containers, err := r.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
-	if err != nil {
-		log.WarnContext(ctx, "sweep: list containers", "error", err)
+	var containers client.ContainerListResult
+	var networks client.NetworkListResult
+	var images client.ImageListResult
+	var lists sync.WaitGroup
+	list := func(what string, get func() error) {
+		lists.Go(func() {
+			if err := get(); err != nil {
+				r.options.Log.WarnContext(ctx, "sweep: list "+what, "error", err)
+			}
+		})
 	}
+	list("containers", func() (err error) {
+		containers, err = r.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
+		return err
+	})
+	list("networks", func() (err error) {
+		networks, err = r.client.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
+		return err
+	})
+	list("images", func() (err error) {
+		images, err = r.client.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", repository)})
+		return err
+	})
+	lists.Wait()
+	// Containers use what comes after them, and take their volumes along. Volumes are not listed: a daemon that has a broken
+	// volume plugin needs 15 seconds to answer.
 	for _, c := range containers.Items {
-		if r.owner.stale(c.Labels[ownerLabel]) {
+		r.sweepOne(ctx, "container", c.ID, c.Labels[ownerLabel], func() error {
 			_, err := r.client.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-			log.InfoContext(ctx, "sweep: removed a container that an ended process left", "id", c.ID, "error", err)
-		}
-	}
-	volumes, err := r.client.VolumeList(ctx, client.VolumeListOptions{Filters: ours})
-	if err != nil {
-		log.WarnContext(ctx, "sweep: list volumes", "error", err)
-	}
-	for _, v := range volumes.Items {
-		if r.owner.stale(v.Labels[ownerLabel]) {
-			_, err := r.client.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{Force: true})
-			log.InfoContext(ctx, "sweep: removed a volume that an ended process left", "name", v.Name, "error", err)
-		}
-	}
-	networks, err := r.client.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
-	if err != nil {
-		log.WarnContext(ctx, "sweep: list networks", "error", err)
+			return err
+		})
 	}
 	for _, n := range networks.Items {
-		if r.owner.stale(n.Labels[ownerLabel]) {
+		r.sweepOne(ctx, "network", n.Name, n.Labels[ownerLabel], func() error {
 			_, err := r.client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
-			log.InfoContext(ctx, "sweep: removed a network that an ended process left", "name", n.Name, "error", err)
-		}
-	}
-	images, err := r.client.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", repository)})
-	if err != nil {
-		log.WarnContext(ctx, "sweep: list images", "error", err)
+			return err
+		})
 	}
 	for _, image := range images.Items {
 		for _, ref := range image.RepoTags {
-			tag, ours := strings.CutPrefix(ref, repository+":")
-			if ours && r.owner.stale(tag) {
-				_, err := r.client.ImageRemove(ctx, ref, client.ImageRemoveOptions{Force: true, PruneChildren: true})
-				log.InfoContext(ctx, "sweep: removed an image that an ended process left", "tag", ref, "error", err)
+			if mark, ok := strings.CutPrefix(ref, repository+":"); ok {
+				r.sweepOne(ctx, "image", ref, mark, func() error {
+					_, err := r.client.ImageRemove(ctx, ref, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+					return err
+				})
 			}
 		}
+	}
+}
+
+// sweepOne removes a thing if its owner is no more.
+func (r *Runtime) sweepOne(ctx context.Context, kind, name, mark string, remove func() error) {
+	if r.owner.stale(mark) {
+		r.options.Log.InfoContext(ctx, "sweep: removed what an ended process left", "kind", kind, "name", name, "error", remove())
 	}
 }

@@ -24,6 +24,7 @@ func (r *Runtime) verify(want *container.HostConfig, made container.InspectRespo
 		text   string
 	}{
 		{got.ReadonlyRootfs || !want.ReadonlyRootfs, "the root is writable"},
+		{got.NetworkMode == want.NetworkMode, "its network is another"},
 		{!got.Privileged, "it is privileged"},
 		{dropsAll(got.CapDrop, want.CapAdd), "capabilities are kept"},
 		{len(got.CapAdd) <= len(want.CapAdd), "capabilities are added"},

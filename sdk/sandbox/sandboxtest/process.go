@@ -161,10 +161,10 @@ func (s *suite) restart(t *testing.T) {
 	ask(t, i, "/write?/kept")
 	ask(t, i, "/write?/tmp/lost")
 	began := time.Now()
-	if err := as[sandbox.Restarter](t, i).Restart(t.Context(), 5*time.Second); err != nil {
+	if err := as[sandbox.Restarter](t, i).Restart(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 4*time.Second {
+	if took := time.Since(began); took > 45*time.Second {
 		t.Errorf("it took %s, though the process ends on SIGTERM", took)
 	}
 	if got := ask(t, i, "/read?/kept"); !strings.HasSuffix(got, "written\n") {

@@ -25,6 +25,8 @@ type Options struct {
 	New func(t *testing.T) sandbox.Runtime
 	// Lacks names tests that this implementation does not pass, each with the reason. They are skipped with it.
 	Lacks map[string]string
+	// Only names the tests to run, for one more way to reach the same thing. Default all.
+	Only []string
 }
 
 // suite is one Run.
@@ -67,6 +69,9 @@ func Run(t *testing.T, options Options) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		if len(options.Only) > 0 && !slices.Contains(options.Only, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			if why := options.Lacks[name]; why != "" {
 				t.Skipf("%s: %s", s.rt.Name(), why)

@@ -1,6 +1,7 @@
-package docker
+package probe
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -17,13 +18,13 @@ import (
 
 // member is a process of the instance, by the number that it has on this machine.
 type member struct {
-	*process
+	*Process
 	info   sandbox.Process
 	parent int // on this machine
 }
 
 // members are the processes in the PID namespace of this one. The caller closes them.
-func (p *process) members() ([]member, error) {
+func (p *Process) members() ([]member, error) {
 	mine, err := p.namespace()
 	if err != nil {
 		return nil, err
@@ -42,10 +43,10 @@ func (p *process) members() ([]member, error) {
 		if err != nil { // it has ended meanwhile, here as below
 			continue
 		}
-		q := &process{pid: pid, dir: dir}
-		m := member{process: q}
+		q := &Process{pid: pid, dir: dir}
+		m := member{Process: q}
 		if theirs, err := q.namespace(); err != nil || theirs != mine || m.describe() != nil {
-			q.close()
+			q.Close()
 			continue
 		}
 		list = append(list, m)
@@ -54,7 +55,7 @@ func (p *process) members() ([]member, error) {
 }
 
 // namespace is the PID namespace that the process is in.
-func (p *process) namespace() (string, error) {
+func (p *Process) namespace() (string, error) {
 	b := make([]byte, 64)
 	n, err := unix.Readlinkat(int(p.dir.Fd()), "ns/pid", b)
 	if err != nil {
@@ -103,12 +104,12 @@ func (m *member) describe() error {
 
 func closeAll(list []member) {
 	for _, m := range list {
-		m.close()
+		m.Close()
 	}
 }
 
-// processes lists the members by the numbers that they have in the instance.
-func (p *process) processes() ([]sandbox.Process, error) {
+// Processes lists the members by the numbers that they have in the instance.
+func (p *Process) Processes(context.Context) ([]sandbox.Process, error) {
 	members, err := p.members()
 	defer closeAll(members)
 	numbers := map[int]int{}
@@ -124,8 +125,8 @@ func (p *process) processes() ([]sandbox.Process, error) {
 	return list, err
 }
 
-// listening lists the sockets that a member has open: the daemon has its own in the same namespace, for names.
-func (p *process) listening() ([]sandbox.Socket, error) {
+// Listening lists the sockets that a member has open: the daemon has its own in the same namespace, for names.
+func (p *Process) Listening(context.Context) ([]sandbox.Socket, error) {
 	members, err := p.members()
 	defer closeAll(members)
 	if err != nil {
@@ -156,7 +157,7 @@ func (p *process) listening() ([]sandbox.Socket, error) {
 }
 
 // sockets are the inodes of the process's sockets.
-func (p *process) sockets() []string {
+func (p *Process) sockets() []string {
 	fds, err := p.open("fd", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil

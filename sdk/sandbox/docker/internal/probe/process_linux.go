@@ -1,4 +1,4 @@
-package docker
+package probe
 
 import (
 	"context"
@@ -17,38 +17,42 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
-// process is a process of an instance, held by its directory in /proc: when it ends, reading fails, and no process that
+// Process is a process of an instance, held by its directory in /proc: when it ends, reading fails, and no process that
 // gets its number is mistaken for it.
-type process struct {
+type Process struct {
 	pid int
 	dir *os.File
 }
 
-// openProcess opens a process that the daemon has told, and makes sure that it is one of the container: in a container of
+// MayEnter says whether this user may enter the namespaces of others.
+func MayEnter() bool { return os.Geteuid() == 0 }
+
+// Open opens a process that the daemon has told, and makes sure that it is one of the container: in a container of
 // its own, this process sees others under the same numbers.
-func openProcess(pid int, container string) (*process, error) {
+func Open(pid int, container string) (*Process, error) {
 	dir, err := os.Open("/proc/" + strconv.Itoa(pid))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if err == nil {
-		p := &process{pid: pid, dir: dir}
+		p := &Process{pid: pid, dir: dir}
 		groups, err := p.read("cgroup")
 		if err == nil && strings.Contains(groups, container) {
 			return p, nil
 		}
-		p.close()
+		p.Close()
 	}
-	return nil, fmt.Errorf("%w: the daemon's process %d is not seen from here, though the daemon's socket is: run the test outside of containers, or in the host's PID namespace",
-		sandbox.ErrUnsupported, pid)
+	return nil, fmt.Errorf("process %d: %w", pid, ErrNotSeen)
 }
 
-func (p *process) close() { _ = p.dir.Close() }
+// Close lets go of the process.
+func (p *Process) Close() { _ = p.dir.Close() }
 
-func (p *process) kill() { _ = unix.Kill(p.pid, unix.SIGKILL) }
+// Kill kills the process.
+func (p *Process) Kill(context.Context) error { return unix.Kill(p.pid, unix.SIGKILL) }
 
 // open opens an entry of the process's directory.
-func (p *process) open(name string, flags int) (*os.File, error) {
+func (p *Process) open(name string, flags int) (*os.File, error) {
 	fd, err := unix.Openat(int(p.dir.Fd()), name, flags|unix.O_CLOEXEC, 0)
 	switch {
 	case errors.Is(err, unix.ESRCH), errors.Is(err, unix.ENOENT):
@@ -61,24 +65,21 @@ func (p *process) open(name string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// maxProcFile bounds what is read of a file in /proc, which the instance can make as long as its arguments may be.
-const maxProcFile = 1 << 20
-
-func (p *process) read(name string) (string, error) {
+func (p *Process) read(name string) (string, error) {
 	f, err := p.open(name, unix.O_RDONLY)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxProcFile))
+	data, err := io.ReadAll(io.LimitReader(f, MaxProcFile))
 	if errors.Is(err, unix.ESRCH) {
 		err = os.ErrProcessDone
 	}
 	return string(data), err
 }
 
-// dial connects to a port from inside the process's network namespace.
-func (p *process) dial(ctx context.Context, network string, port int) (net.Conn, error) {
+// Dial connects to a port from inside the process's network namespace.
+func (p *Process) Dial(ctx context.Context, network string, port int) (net.Conn, error) {
 	ns, err := p.open("ns/net", unix.O_RDONLY)
 	if err != nil {
 		return nil, err
@@ -125,8 +126,8 @@ func dialSelf(ctx context.Context, network string, port int) (net.Conn, error) {
 	return nil, all
 }
 
-// readFile reads a regular file in the root directory of the process.
-func (p *process) readFile(name string, limit int64) ([]byte, error) {
+// ReadFile reads a regular file in the root directory of the process.
+func (p *Process) ReadFile(_ context.Context, name string, limit int64) ([]byte, error) {
 	root, err := p.open("root", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
@@ -152,8 +153,8 @@ func (p *process) readFile(name string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// emulates looks for an interpreter that the kernel loads itself (flag F): others are not found in an instance's root.
-func emulates(arch string) bool {
+// Emulates looks for an interpreter that the kernel loads itself (flag F): others are not found in an instance's root.
+func Emulates(arch string) bool {
 	name := arch
 	if other, ok := map[string]string{"arm64": "aarch64", "amd64": "x86_64", "386": "i386"}[arch]; ok {
 		name = other
