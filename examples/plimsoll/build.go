@@ -36,6 +36,7 @@ func newBuild(out *output) *cobra.Command {
 	var rep reporting
 	var eng engines
 	var evidence evidenceFlags
+	var from trust
 	var catalogPath, layout, publish string
 	var tags []string
 	var network bool
@@ -55,16 +56,17 @@ func newBuild(out *output) *cobra.Command {
 			if network {
 				order.Network = build.NetworkHost
 			}
-			return deliver(cmd, out, &src, &rep, &eng, &evidence, catalogPath, order)
+			return deliver(cmd, out, &src, &rep, &eng, &evidence, &from, catalogPath, order)
 		},
 	}
 	src.flags(cmd)
 	rep.flags(cmd)
 	eng.flags(cmd)
 	evidence.flags(cmd)
+	from.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&eng.builder, "builder", "embedded", homes.BuilderHelp)
-	f.StringVar(&catalogPath, "catalog", "", "catalog file or directory")
+	f.StringVar(&catalogPath, "catalog", "", homes.CatalogHelp)
 	f.StringVarP(&layout, "out", "o", "", "directory for the OCI layout, which must not exist or be empty (default: none is kept)")
 	f.StringVar(&publish, "publish", "", "repository to publish to, such as registry.example/team/app")
 	f.StringSliceVar(&tags, "tag", nil, "tags for the published image")
@@ -73,12 +75,14 @@ func newBuild(out *output) *cobra.Command {
 	return cmd
 }
 
-func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *engines, evidence *evidenceFlags, catalogPath string, order pipeline.Order) (err error) {
+func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *engines, evidence *evidenceFlags, from *trust, catalogPath string, order pipeline.Order) (err error) {
 	ctx := cmd.Context()
 	if _, err := report.ByName(rep.format); err != nil {
 		return err
 	}
-	cat, err := homes.LoadCatalog(catalogPath)
+	client := src.registry()
+	defer client.Close()
+	cat, err := from.load(ctx, catalogPath, eng.state, client)
 	if err != nil {
 		return err
 	}
@@ -104,10 +108,11 @@ func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *
 		return err
 	}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
-	client := src.registry()
-	defer client.Close()
 
-	delivery := pipeline.Delivery{Catalog: cat, Registry: client, Builder: builder, Sandbox: runtime, Rules: rules.All()}
+	facts := homes.CatalogFacts(client)
+	delivery := pipeline.Delivery{
+		Catalog: cat, Registry: client, Signatures: facts.Signatures, Packages: facts.Packages, Builder: builder, Sandbox: runtime, Rules: rules.All(),
+	}
 	if err := delivery.Gate.UnmarshalText([]byte(rep.gate)); err != nil {
 		return err
 	}

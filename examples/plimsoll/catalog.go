@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,28 +15,34 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 )
 
 func newCatalog(out *output) *cobra.Command {
 	cmd := &cobra.Command{Use: "catalog", Short: "Work with the catalog of base images"}
-	cmd.AddCommand(newCatalogCheck(out), newCatalogSchema())
+	cmd.AddCommand(newCatalogCheck(out), newCatalogShow(out), newCatalogExplain(out), newCatalogTest(out), newCatalogReview(out),
+		newCatalogDiff(out), newCatalogPush(out), newCatalogPull(out), newCatalogSchema())
 	return cmd
 }
 
 func newCatalogCheck(out *output) *cobra.Command {
 	var src source
 	var rep reporting
+	var from trust
 	cmd := &cobra.Command{
 		Use:   "check CATALOG",
 		Short: "Check a catalog, and what it says to a definition",
-		Long: `Check that a catalog (a file, or all YAML files below a directory) is one, with the places of all problems.
+		Long: `Check that a catalog (a file, all YAML files below a directory, or oci://registry/repository with :tag or @digest) is
+one, with the places of all problems. What it includes from git and registries is fetched.
 With --repo it also says what the catalog makes of a definition: which inputs are allowed, moved or refused, and why.`,
 		Example: `  plimsoll catalog check catalog.yaml
   plimsoll catalog check catalog/ --repo . --dir services/pay
   plimsoll catalog check catalog.yaml --repo . --format sarif > bases.sarif`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cat, err := homes.LoadCatalog(args[0])
+			client := src.registry()
+			defer client.Close()
+			cat, err := from.load(cmd.Context(), args[0], "", client)
 			if err != nil {
 				return err
 			}
@@ -45,31 +52,17 @@ With --repo it also says what the catalog makes of a definition: which inputs ar
 					return err
 				})
 			}
-			return checkDefinition(cmd, out, &src, &rep, cat)
+			return checkDefinition(cmd, out, &src, &rep, cat, client)
 		},
 	}
 	src.flags(cmd)
 	rep.flags(cmd)
+	from.flags(cmd)
 	return cmd
 }
 
-func checkDefinition(cmd *cobra.Command, out *output, src *source, rep *reporting, cat *catalog.Catalog) error {
-	def, err := src.definition(cmd.Context())
-	if err != nil {
-		return err
-	}
-	client := src.registry()
-	defer client.Close()
-	list, err := src.inputs(cmd.Context(), def, client)
-	if err != nil {
-		return err
-	}
-	plan, err := cat.Plan(cmd.Context(), catalog.Question{
-		Project: catalog.Project{Repository: def.Source.Repository, Directory: def.Source.Directory},
-		Inputs:  list,
-		Args:    slices.Sorted(maps.Keys(src.args)),
-		At:      time.Now(),
-	}, client)
+func checkDefinition(cmd *cobra.Command, out *output, src *source, rep *reporting, cat *catalog.Catalog, client *registry.Client) error {
+	def, plan, err := src.plan(cmd.Context(), cat, client, nil)
 	if err != nil {
 		return err
 	}
@@ -79,6 +72,25 @@ func checkDefinition(cmd *cobra.Command, out *output, src *source, rep *reportin
 		}
 	}
 	return rep.write(cmd, out, def, plan.Findings)
+}
+
+// plan asks the catalog about the definition.
+func (s *source) plan(ctx context.Context, cat *catalog.Catalog, client *registry.Client, labels map[string]string) (*definition.Definition, *catalog.Plan, error) {
+	def, err := s.definition(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := s.inputs(ctx, def, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err := cat.Plan(ctx, catalog.Question{
+		Project: catalog.Project{Repository: def.Source.Repository, Directory: def.Source.Directory, Labels: labels},
+		Inputs:  list,
+		Args:    slices.Sorted(maps.Keys(s.args)),
+		At:      time.Now(),
+	}, homes.CatalogFacts(client))
+	return def, plan, err
 }
 
 // printPlan shows the decisions, and as a patch what would be built instead of what the file says.

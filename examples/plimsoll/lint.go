@@ -27,6 +27,15 @@ func (r *reporting) flags(cmd *cobra.Command) {
 
 // write writes the findings about a definition and returns the gate's error.
 func (r *reporting) write(cmd *cobra.Command, out *output, def *definition.Definition, findings []finding.Finding) error {
+	doc := report.Report{Findings: findings, Source: console.Source(def.File), Directory: def.Source.Directory}
+	if def.Source.Commit != "" {
+		doc.Subject = def.Source.Repository + "@" + def.Source.Commit
+	}
+	return r.writeReport(cmd, out, doc)
+}
+
+// writeReport writes findings about anything and returns the gate's error.
+func (r *reporting) writeReport(cmd *cobra.Command, out *output, doc report.Report) error {
 	var gate finding.Severity
 	if err := gate.UnmarshalText([]byte(r.gate)); err != nil {
 		return err
@@ -42,14 +51,10 @@ func (r *reporting) write(cmd *cobra.Command, out *output, def *definition.Defin
 	if name == "text" {
 		format = report.Text{Color: bool(console.StyleFor(cmd.OutOrStdout()))}
 	}
-	doc := report.Report{Findings: findings, Source: console.Source(def.File), Directory: def.Source.Directory}
-	if def.Source.Commit != "" {
-		doc.Subject = def.Source.Repository + "@" + def.Source.Commit
-	}
 	if err := format.Write(cmd.OutOrStdout(), doc); err != nil {
 		return err
 	}
-	return finding.Gate(findings, gate)
+	return finding.Gate(doc.Findings, gate)
 }
 
 func newLint(out *output) *cobra.Command {

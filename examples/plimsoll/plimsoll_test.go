@@ -14,6 +14,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/baseimage"
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
+	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry/registrytest"
 )
 
@@ -22,7 +23,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script. Each script has a registry of its own at $HOST, with base/userland in the versions
-// 1.4.8 and 1.4.9 and contrib/toolbox:7; HOST in its files stands for the address. "commit DIR" makes a git commit.
+// 1.4.8 and 1.4.9 and contrib/toolbox:7; HOST in its files stands for the address. "commit DIR" makes a git commit and
+// "key NAME" a pair of keys.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -45,6 +47,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"commit": commit,
+			"key":    key,
 			"size":   size,
 		},
 		Condition: func(name string) (bool, error) {
@@ -110,6 +113,19 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 	author := &object.Signature{Name: "Ada", Email: "ada@example.com", When: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	_, err = tree.Commit("A definition", &git.CommitOptions{Author: author, Committer: author})
 	ts.Check(err)
+}
+
+// key makes a key pair: NAME.key, encrypted with the passphrase "secret", and NAME.pub.
+func key(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: key NAME")
+	}
+	made, err := attest.GenerateKey(attest.ECDSA)
+	ts.Check(err)
+	private, err := made.MarshalEncrypted([]byte("secret"))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".key"), private, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), made.Public().PEM(), 0o600))
 }
 
 // size makes a file of so many bytes.

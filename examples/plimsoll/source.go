@@ -38,7 +38,11 @@ func (s *source) buildFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&s.platforms, "platform", nil, "target platforms, such as linux/amd64,linux/arm64 (default: this machine's)")
 	f.StringToStringVar(&s.args, "build-arg", nil, "build arguments, NAME=VALUE")
 	f.StringVar(&s.target, "target", "", "stage to build (default: the last one)")
-	f.StringSliceVar(&s.plainHTTP, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
+	plainHTTPFlag(cmd, &s.plainHTTP)
+}
+
+func plainHTTPFlag(cmd *cobra.Command, hosts *[]string) {
+	cmd.Flags().StringSliceVar(hosts, "plain-http", nil, "registries that may be spoken to without TLS, HOST[:PORT]")
 }
 
 func (s *source) definition(ctx context.Context) (*definition.Definition, error) {
@@ -46,9 +50,11 @@ func (s *source) definition(ctx context.Context) (*definition.Definition, error)
 }
 
 // registry is a client with the credentials of the Docker configuration.
-func (s *source) registry() *registry.Client {
+func (s *source) registry() *registry.Client { return newRegistry(s.plainHTTP) }
+
+func newRegistry(plainHTTP []string) *registry.Client {
 	insecure := map[string]bool{}
-	for _, host := range s.plainHTTP {
+	for _, host := range plainHTTP {
 		insecure[host] = true
 	}
 	return registry.New(registry.Options{

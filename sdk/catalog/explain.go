@@ -37,8 +37,8 @@ func (c *Catalog) Explain(project Project, d Decision) Explanation {
 	case !d.Allowed:
 		e.Answer, e.Rule = "denied", d.Rule
 		for _, r := range rules {
-			if r.ID == d.Rule {
-				e.Rule += ": " + r.Title
+			if r.id == d.Rule {
+				e.Rule += ": " + r.title
 			}
 		}
 		e.Exception = c.exceptionFor(project, d)

@@ -99,6 +99,8 @@ type part struct {
 	Part
 	fsys   fs.FS
 	parent *part
+	// directory stands before the names of files in places.
+	directory string
 	// projects are those for which it may make exceptions; they don't limit the root.
 	projects []projectMatcher
 	// key is the same for includes of the same thing.

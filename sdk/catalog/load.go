@@ -30,6 +30,9 @@ type Loader struct {
 	Conditions func(expression string) (Condition, error)
 	// Fetch brings the parts that are kept elsewhere; see [Include]. Nil refuses catalogs that have such.
 	Fetch Fetcher
+	// Directory is put before the names of files in places, "ops/catalog" for ops/catalog/bases.yaml, so that people find
+	// them from where they are. Default: names are relative to the root of what is loaded.
+	Directory string
 	// Origin is where the files are from, when that is a registry. It is kept for records.
 	Origin Origin
 }

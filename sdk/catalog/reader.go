@@ -42,6 +42,7 @@ type file struct {
 }
 
 func newReader(l Loader, root *part) *reader {
+	root.directory = l.Directory
 	r := &reader{compiler: newCompiler(l), fetch: l.Fetch, root: root, read: map[fileKey]bool{}}
 	r.catalog.parts, r.catalog.origin = []*part{root}, l.Origin
 	return r
@@ -83,7 +84,7 @@ func (r *reader) add(f *file, src []byte) {
 // placed is a file's name in places.
 func (p *part) placed(name string) string {
 	if p.Name == "" {
-		return name
+		return path.Join(p.directory, name)
 	}
 	return p.Name + ":" + name
 }
@@ -144,7 +145,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	src, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -61,6 +61,29 @@ func parseReference(s string) (reference, error) {
 	return ref, nil
 }
 
+// FullReference spells an image reference out as Docker does: "debian" is "docker.io/library/debian:latest". It judges
+// nothing; what it makes of a text that is no reference is none either.
+func FullReference(ref string) string {
+	name, digest, pinned := strings.Cut(ref, "@")
+	host, path, ok := strings.Cut(name, "/")
+	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
+		host, path = "docker.io", name
+	}
+	if host == "index.docker.io" {
+		host = "docker.io"
+	}
+	if host == "docker.io" && !strings.Contains(path, "/") {
+		path = "library/" + path
+	}
+	if pinned {
+		return host + "/" + path + "@" + digest
+	}
+	if !strings.Contains(path, ":") {
+		path += ":latest"
+	}
+	return host + "/" + path
+}
+
 // parseRepository reads a repository with its registry spelled out: "docker.io/library/debian". Only the canonical
 // spelling is taken; the error names it.
 func parseRepository(s string) (string, error) {

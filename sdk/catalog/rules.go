@@ -1,10 +1,6 @@
 package catalog
 
-import (
-	"slices"
-
-	"github.com/plimsoll-dev/plimsoll/sdk/finding"
-)
+import "github.com/plimsoll-dev/plimsoll/sdk/finding"
 
 // The rules of this package. Ids are never reused and never renumbered.
 const (
@@ -51,12 +47,23 @@ type Rule struct {
 	// Severity is that of its findings. Findings that deny are errors; for inputs of stages that the target does not need,
 	// which BuildKit does not read, they are warnings.
 	Severity finding.Severity `json:"severity"`
+	// Doc says why the rule is there and what to do.
+	Doc string `json:"doc"`
 }
 
 // Rules returns all rules of this package in the order of their ids.
-func Rules() []Rule { return slices.Clone(rules[:]) }
+func Rules() []Rule {
+	out := make([]Rule, 0, len(rules))
+	for _, r := range rules {
+		out = append(out, Rule{r.id, r.title, r.severity, docs[r.id]})
+	}
+	return out
+}
 
-var rules = [...]Rule{
+var rules = [...]struct {
+	id, title string
+	severity  finding.Severity
+}{
 	{RuleNotListed, "image is not in the catalog", finding.Error},
 	{RuleUnresolved, "image reference is not resolved to a digest, or not readable", finding.Error},
 	{RuleBanned, "image is banned", finding.Error},
@@ -92,8 +99,8 @@ var rules = [...]Rule{
 
 func severityOf(id string) finding.Severity {
 	for _, r := range rules {
-		if r.ID == id {
-			return r.Severity
+		if r.id == id {
+			return r.severity
 		}
 	}
 	return finding.Error

@@ -92,8 +92,8 @@ func TestInspectWithARegistryDown(t *testing.T) {
 
 type tags func(repository string) ([]string, error)
 
-func (f tags) Tags(_ context.Context, repository string) ([]string, error)      { return f(repository) }
-func (f tags) Resolve(_ context.Context, ref string) (digest string, err error) { return "", nil }
+func (f tags) Tags(_ context.Context, repository string) ([]string, error) { return f(repository) }
+func (f tags) Resolve(context.Context, string) (digest string, err error)  { return "", nil }
 
 func TestInspectOfHugeRepositories(t *testing.T) {
 	all := make([]string, 100_000)

@@ -32,6 +32,11 @@ type Delivery struct {
 	Catalog *catalog.Catalog
 	// Registry is where bases come from and images go to; *registry.Client is one.
 	Registry Registry
+	// Signatures and Packages are asked where the catalog needs them: for entries that demand a signature, and for bans by
+	// package. Packages attest/cosign and blackbox/packages/installed have them. A catalog that needs one that is nil stops
+	// the delivery.
+	Signatures catalog.SignatureFacts
+	Packages   catalog.PackageFacts
 	// Builder builds: build/buildkit in one of its homes, or build/dagger.
 	Builder build.Builder
 	// Required are features that every image must pass, beside those that its developers wrote: what Ops requires. Package
@@ -182,7 +187,7 @@ func (d *Delivery) plan(ctx context.Context, run *Run, order Order, out *Deliver
 		Inputs:  out.Inputs,
 		Args:    slices.Sorted(maps.Keys(order.Args)),
 		At:      run.now(),
-	}, d.Registry)
+	}, catalog.FactSet{Facts: d.Registry, Signatures: d.Signatures, Packages: d.Packages})
 	if err != nil {
 		return plan, err
 	}

@@ -5,7 +5,7 @@
 //		Signer: key, At: time.Now(), Tags: []string{"current"},
 //	})
 //	...
-//	cat, err := catalogs.Pull(ctx, client, "registry.example/ops/catalog:current", catalogs.PullOptions{
+//	pulled, err := catalogs.Pull(ctx, client, "registry.example/ops/catalog:current", catalogs.PullOptions{
 //		Trust: trusted, At: time.Now(), Seen: catalogs.Dir("/var/lib/plimsoll/catalogs"),
 //	})
 //

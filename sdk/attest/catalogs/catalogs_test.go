@@ -94,7 +94,11 @@ func (d *desk) pull(ref string, change func(*catalogs.PullOptions)) (*catalog.Ca
 	if change != nil {
 		change(&opts)
 	}
-	return catalogs.Pull(d.t.Context(), d.client, ref, opts)
+	pulled, err := catalogs.Pull(d.t.Context(), d.client, ref, opts)
+	if err != nil {
+		return nil, err
+	}
+	return pulled.Catalog, nil
 }
 
 func TestPushAndPull(t *testing.T) {

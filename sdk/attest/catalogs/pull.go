@@ -36,10 +36,17 @@ type Seen interface {
 	Accept(name string, seen artifact.Seen) error
 }
 
+// Pulled is a catalog with the files that it was loaded from.
+type Pulled struct {
+	Catalog *catalog.Catalog
+	// Files are those of the archive; what was included from elsewhere is below ".include".
+	Files fs.FS
+}
+
 // Pull reads the catalog that a reference names, by tag or by digest, without "oci://". The catalog knows where it is from
 // ([catalog.Catalog.Origin]). Errors wrap [ErrUnpinned], artifact's ErrRollback, ErrExpired and ErrKind, attest's
 // ErrUntrusted and ErrMalformed, or are a registry's, or a [*catalog.LoadError].
-func Pull(ctx context.Context, from artifact.Puller, ref string, opts PullOptions) (*catalog.Catalog, error) {
+func Pull(ctx context.Context, from artifact.Puller, ref string, opts PullOptions) (*Pulled, error) {
 	kind, err := kind(opts.Name, ref)
 	if err != nil {
 		return nil, err
@@ -51,7 +58,7 @@ func Pull(ctx context.Context, from artifact.Puller, ref string, opts PullOption
 	case pinned(ref):
 		opened, err = byDigest(ctx, from, ref)
 	default:
-		err = fmt.Errorf("%s: %w: give the keys that are trusted, or name it as repository@sha256:...", ref, ErrUnpinned)
+		err = fmt.Errorf("%s: %w: give the keys that are trusted, or name it by its digest", ref, ErrUnpinned)
 	}
 	if err != nil {
 		return nil, err
@@ -70,7 +77,11 @@ func Pull(ctx context.Context, from artifact.Puller, ref string, opts PullOption
 			return nil, fmt.Errorf("remembering the newest catalog: %w", err)
 		}
 	}
-	return cat, nil
+	files, err := Unpack(opened.Data)
+	if err != nil {
+		return nil, err
+	}
+	return &Pulled{Catalog: cat, Files: files}, nil
 }
 
 func (o PullOptions) verified(ctx context.Context, from artifact.Puller, ref string, kind artifact.Kind) (*artifact.Opened, error) {

@@ -63,7 +63,7 @@ func (d *dir) Accept(name string, seen artifact.Seen) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temporary.Name())
+	defer func() { _ = os.Remove(temporary.Name()) }() // gone when it was renamed
 	_, err = temporary.Write(append(raw, '\n'))
 	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
 		return err

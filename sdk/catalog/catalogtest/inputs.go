@@ -97,7 +97,7 @@ func (r *reader) add(in catalog.Input, stage, line string) {
 	r.syntax = r.syntax || in.Role == catalog.RoleFrontend
 	switch in.Kind {
 	case catalog.KindImage:
-		in.Ref = Full(in.Ref)
+		in.Ref = catalog.FullReference(in.Ref)
 	case catalog.KindHTTP:
 		if sum := checksum.FindStringSubmatch(line); sum != nil {
 			in.Digest = sum[1]
@@ -128,26 +128,4 @@ func (r *Registry) digest(ref string) string {
 		return image.digest(ref)
 	}
 	return ""
-}
-
-// Full spells an image reference out as Docker does: "debian" is "docker.io/library/debian:latest".
-func Full(ref string) string {
-	name, digest, pinned := strings.Cut(ref, "@")
-	host, path, ok := strings.Cut(name, "/")
-	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
-		host, path = "docker.io", name
-	}
-	if host == "index.docker.io" {
-		host = "docker.io"
-	}
-	if host == "docker.io" && !strings.Contains(path, "/") {
-		path = "library/" + path
-	}
-	if !strings.Contains(path, ":") && !pinned {
-		path += ":latest"
-	}
-	if pinned {
-		return host + "/" + path + "@" + digest
-	}
-	return host + "/" + path
 }

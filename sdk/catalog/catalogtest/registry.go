@@ -18,6 +18,8 @@ import (
 // are full references with a tag, "docker.io/library/debian:12". It is safe for concurrent use once it is filled.
 type Registry struct {
 	Images map[string]Image
+	// Everything says that every other reference exists too, as an image of its own.
+	Everything bool
 	// Err is returned for every question, as by a registry that is down.
 	Err error
 
@@ -37,6 +39,8 @@ type Image struct {
 	Packages []string
 	// Keys that signed it.
 	Keys []string
+	// OnBuild are its triggers.
+	OnBuild []string
 }
 
 // Digest makes up a digest from a text.
@@ -77,7 +81,7 @@ func (r *Registry) Resolve(ctx context.Context, ref string) (string, error) {
 		return "", err
 	}
 	image, ok := r.Images[ref]
-	if !ok {
+	if !ok && !r.Everything {
 		return "", fmt.Errorf("%s: not found", ref)
 	}
 	return image.digest(ref), nil
@@ -105,17 +109,27 @@ func (r *Registry) Tags(ctx context.Context, repository string) ([]string, error
 	return tags, nil
 }
 
-// find looks an image up by "repository@digest".
+// find looks an image up by tag or by digest.
 func (r *Registry) find(ctx context.Context, question, ref string) (Image, error) {
 	if err := r.ask(ctx, question+" "+ref); err != nil {
 		return Image{}, err
 	}
-	repository, digest, _ := strings.Cut(ref, "@")
+	tagged, digest, pinned := strings.Cut(ref, "@")
+	repository := tagged
+	if i := strings.LastIndexByte(tagged, ':'); i > strings.LastIndexByte(tagged, '/') {
+		repository = tagged[:i]
+	}
 	for name, image := range r.Images {
-		if strings.HasPrefix(name, repository+":") && image.digest(name) == digest {
-			image.Digest = digest
+		if pinned && strings.HasPrefix(name, repository+":") && image.digest(name) == digest || name == ref {
+			image.Digest = image.digest(name)
 			return image, nil
 		}
+	}
+	if r.Everything {
+		if !pinned {
+			digest = Digest(ref)
+		}
+		return Image{Digest: digest}, nil
 	}
 	return Image{}, fmt.Errorf("%s: not found", ref)
 }
@@ -130,7 +144,13 @@ func (r *Registry) Config(ctx context.Context, ref, platform string) (catalog.Im
 	if created.IsZero() {
 		created = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
-	config, err := json.Marshal(map[string]any{"created": created})
+	os, arch, _ := strings.Cut(platform, "/")
+	arch, variant, _ := strings.Cut(arch, "/")
+	config, err := json.Marshal(map[string]any{
+		"created": created, "os": os, "architecture": arch, "variant": variant,
+		"config": map[string]any{"OnBuild": image.OnBuild},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{image.Digest}}, // no layers would be no image to BuildKit
+	})
 	if err != nil {
 		return catalog.ImageConfig{}, err
 	}
