@@ -12,6 +12,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	"github.com/plimsoll-dev/plimsoll/sdk/attest/catalogs"
+	"github.com/plimsoll-dev/plimsoll/sdk/attest/cosign"
 	"github.com/plimsoll-dev/plimsoll/sdk/blackbox/packages/installed"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog/cel"
@@ -138,5 +139,5 @@ func LoadKeys(path string) (attest.Keys, error) {
 
 // CatalogFacts answers what catalogs ask.
 func CatalogFacts(client *registry.Client) catalog.FactSet {
-	return catalog.FactSet{Facts: client, Packages: installed.New(client)}
+	return catalog.FactSet{Facts: client, Signatures: cosign.New(client), Packages: installed.New(client)}
 }
