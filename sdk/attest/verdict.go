@@ -9,7 +9,7 @@ const (
 	LintResultType      = "https://plimsoll.dev/attestation/lint/v1"
 	TestResultType      = "https://in-toto.io/attestation/test-result/v0.1" // package blackbox makes it
 	VulnerabilitiesType = "https://in-toto.io/attestation/vulns/v0.2"
-	SPDXType            = "https://spdx.dev/Document/v2.3"
+	SPDXType            = "https://spdx.dev/Document" // as cosign and BuildKit name it
 	CycloneDXType       = "https://cyclonedx.org/bom"
 )
 
