@@ -13,6 +13,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/console"
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/sdk/attest"
+	"github.com/plimsoll-dev/plimsoll/sdk/attest/sbom"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
@@ -116,7 +117,7 @@ func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *
 	if err := delivery.Gate.UnmarshalText([]byte(rep.gate)); err != nil {
 		return err
 	}
-	if delivery.Evidence, err = evidence.load(cmd, client); err != nil {
+	if delivery.Evidence, err = evidence.load(cmd, client, order.Publish); err != nil {
 		return err
 	}
 	kept := cmd.Flags().Changed("out")
@@ -168,18 +169,19 @@ func printDelivered(w io.Writer, d *pipeline.Delivered, kept bool) error {
 // evidenceFlags say whether a delivery leaves evidence.
 type evidenceFlags struct {
 	signing
-	id   string
-	tags bool
+	id, sbom string
+	tags     bool
 }
 
 func (e *evidenceFlags) flags(cmd *cobra.Command) {
 	e.signing.flags(cmd)
 	cmd.Flags().StringVar(&e.id, "builder-id", "", "URI that stands for this builder in the provenance; --key needs it")
 	cmd.Flags().BoolVar(&e.tags, "old-tags", false, "also store the evidence under tags, for cosign before version 3")
+	cmd.Flags().StringVar(&e.sbom, "sbom", "", "also sign a list of the image's software: spdx or cyclonedx")
 	cmd.MarkFlagsRequiredTogether("key", "builder-id")
 }
 
-func (e *evidenceFlags) load(cmd *cobra.Command, client *registry.Client) (*pipeline.Evidence, error) {
+func (e *evidenceFlags) load(cmd *cobra.Command, client *registry.Client, repository string) (*pipeline.Evidence, error) {
 	if e.key == "" {
 		return nil, nil
 	}
@@ -187,7 +189,11 @@ func (e *evidenceFlags) load(cmd *cobra.Command, client *registry.Client) (*pipe
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Evidence{
+	evidence := &pipeline.Evidence{
 		Signer: key, Store: attest.NewStore(client, attest.StoreOptions{Tags: e.tags}), Builder: e.id,
-	}, nil
+	}
+	if e.sbom != "" {
+		evidence.Packages = sbom.Attest(sbom.Format(e.sbom), repository, "")
+	}
+	return evidence, nil
 }
