@@ -109,6 +109,14 @@ var mayImport = map[string][]string{
 	"sdk/lineage/sqlite":      {"modernc.org/sqlite"},
 	"sdk/lineage/lineagetest": {"github.com/google/go-cmp/cmp"},
 	"sdk/attest/provenance":   nil,
+	"sdk/attest/keyless":      {"github.com/sigstore/sigstore-go"},
+	"sdk/attest/kms":          {"github.com/sigstore/sigstore/pkg/signature"},
+	"sdk/attest/sbom": {
+		"github.com/CycloneDX/cyclonedx-go",
+		"github.com/google/go-containerregistry/pkg/v1",
+		"github.com/package-url/packageurl-go",
+		"github.com/spdx/tools-golang/spdx",
+	},
 	"sdk/rebuild": {
 		"github.com/google/go-containerregistry",
 		"github.com/hashicorp/golang-lru/v2",
