@@ -47,6 +47,7 @@ func newBuild(out *output) *cobra.Command {
 		Example: `  plimsoll build --catalog catalog.yaml --out image
   plimsoll build --catalog catalog.yaml --repo https://git.example/team/app.git --commit v1.2.3 \
       --publish registry.example/team/app --tag 1.2.3 --key build-2027.key --builder-id https://build.example/plimsoll
+  plimsoll build --catalog catalog.yaml --file docker-bake.hcl --target 'api*' --out images
   plimsoll build --catalog catalog.yaml --builder docker --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -120,11 +121,39 @@ func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *
 	if delivery.Evidence, err = evidence.load(cmd, client, order.Publish); err != nil {
 		return err
 	}
+	order.Load = src.options(cat)
+	orders, err := pipeline.Orders(ctx, order)
+	if err != nil {
+		return err
+	}
+	return deliverAll(cmd, out, rep, &delivery, orders)
+}
+
+// deliverAll delivers the images of a definition one after the other; one that fails does not keep the others from it.
+func deliverAll(cmd *cobra.Command, out *output, rep *reporting, delivery *pipeline.Delivery, orders []pipeline.Order) error {
 	kept := cmd.Flags().Changed("out")
-	progress := out.progress(cmd)
-	delivered, failed := delivery.Run(ctx, pipeline.NewRun(pipeline.Options{Events: progress.Event}), order)
-	progress.Close()
-	return errors.Join(showDelivered(cmd, out, rep, delivered, failed, kept), failed)
+	var all []*pipeline.Delivered
+	var errs []error
+	for _, order := range orders {
+		progress := out.progress(cmd)
+		delivered, failed := delivery.Run(cmd.Context(), pipeline.NewRun(pipeline.Options{Events: progress.Event}), order)
+		progress.Close()
+		if len(orders) > 1 && failed != nil {
+			failed = fmt.Errorf("%s: %w", strings.Join(order.Load.Targets, ", "), failed)
+		}
+		all = append(all, delivered)
+		errs = append(errs, failed)
+		if !out.json || len(orders) == 1 {
+			errs = append(errs, showDelivered(cmd, out, rep, delivered, failed, kept))
+		}
+		if cmd.Context().Err() != nil {
+			break
+		}
+	}
+	if out.json && len(orders) > 1 {
+		errs = append(errs, console.JSON(cmd.OutOrStdout(), all))
+	}
+	return errors.Join(errs...)
 }
 
 // showDelivered writes what was done, or the findings that stopped it.

@@ -15,6 +15,8 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	defsource "github.com/plimsoll-dev/plimsoll/sdk/definition/source"
+	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 )
 
@@ -52,7 +54,7 @@ With --repo it also says what the catalog makes of a definition: which inputs ar
 					return err
 				})
 			}
-			return checkDefinition(cmd, out, &src, &rep, cat, client)
+			return rep.failed(cmd, out, checkDefinition(cmd, out, &src, &rep, cat, client))
 		},
 	}
 	src.flags(cmd)
@@ -62,27 +64,41 @@ With --repo it also says what the catalog makes of a definition: which inputs ar
 }
 
 func checkDefinition(cmd *cobra.Command, out *output, src *source, rep *reporting, cat *catalog.Catalog, client *registry.Client) error {
-	def, plan, err := src.plan(cmd.Context(), cat, client, nil)
+	defs, err := src.definitions(cmd.Context(), cat)
 	if err != nil {
 		return err
 	}
-	if rep.format == "text" && !out.json {
-		if err := printPlan(cmd, def, plan); err != nil {
+	var findings []finding.Finding
+	for _, def := range defs {
+		plan, err := src.planOf(cmd.Context(), def, cat, client, nil)
+		if err != nil {
 			return err
 		}
+		findings = append(findings, plan.Findings...)
+		if rep.format == "text" && !out.json {
+			if err := printPlan(cmd, def, plan); err != nil {
+				return err
+			}
+		}
 	}
-	return rep.write(cmd, out, def, plan.Findings)
+	return rep.write(cmd, out, defs[0], finding.Sort(findings))
 }
 
-// plan asks the catalog about the definition.
+// plan asks the catalog about the definition, which describes one image.
 func (s *source) plan(ctx context.Context, cat *catalog.Catalog, client *registry.Client, labels map[string]string) (*definition.Definition, *catalog.Plan, error) {
-	def, err := s.definition(ctx)
+	def, err := defsource.Load(ctx, s.repo, s.ref, s.options(cat))
 	if err != nil {
 		return nil, nil, err
 	}
+	plan, err := s.planOf(ctx, def, cat, client, labels)
+	return def, plan, err
+}
+
+// planOf asks the catalog about one definition. Its findings stand where people wrote.
+func (s *source) planOf(ctx context.Context, def *definition.Definition, cat *catalog.Catalog, client *registry.Client, labels map[string]string) (*catalog.Plan, error) {
 	list, err := s.inputs(ctx, def, client)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	plan, err := cat.Plan(ctx, catalog.Question{
 		Project: catalog.Project{Repository: def.Source.Repository, Directory: def.Source.Directory, Labels: labels},
@@ -90,7 +106,10 @@ func (s *source) plan(ctx context.Context, cat *catalog.Catalog, client *registr
 		Args:    slices.Sorted(maps.Keys(s.args)),
 		At:      time.Now(),
 	}, homes.CatalogFacts(client))
-	return def, plan, err
+	if plan != nil {
+		plan.Findings = def.Written(plan.Findings)
+	}
+	return plan, err
 }
 
 // printPlan shows the decisions, and as a patch what would be built instead of what the file says.
@@ -109,11 +128,11 @@ func printPlan(cmd *cobra.Command, def *definition.Definition, plan *catalog.Pla
 		case d.Moved:
 			mark, what = style.Note("moved  "), d.Input.Ref+" -> "+d.Effective
 		}
-		say("%s %s: %s\n", mark, d.Input.Place, what)
+		say("%s %s: %s\n", mark, def.Place(d.Input.Place), what)
 	}
 	src, err := plan.Rewrite(def.File.Src)
 	if err == nil {
-		say("%s", definition.Diff(def.File.Name, def.File.Src, src))
+		say("%s", def.Diff(src))
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/inputs"
 )
 
 func newInputs(out *output) *cobra.Command {
@@ -20,23 +21,33 @@ func newInputs(out *output) *cobra.Command {
 RUN --mount=from, ADD of URLs, frontends and what a base image's triggers add. Images are resolved to their digests.`,
 		Example: `  plimsoll inputs
   plimsoll inputs --repo https://git.example/team/app.git --commit v1.2.3 --platform linux/amd64,linux/arm64
+  plimsoll inputs --file docker-bake.hcl --target app
   plimsoll inputs --json | jq -r '.[].ref'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			def, err := src.definition(cmd.Context())
+			cat, err := src.templates(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defs, err := src.definitions(cmd.Context(), cat)
 			if err != nil {
 				return err
 			}
 			client := src.registry()
 			defer client.Close()
-			list, err := src.inputs(cmd.Context(), def, client)
-			if err != nil {
-				return err
+			var list []catalog.Input
+			for _, def := range defs {
+				found, err := src.inputs(cmd.Context(), def, client)
+				if err != nil {
+					return err
+				}
+				list = append(list, inputs.Written(def, found)...)
 			}
 			return out.answer(cmd, list, func(w io.Writer, style console.Style) error { return printInputs(w, style, list) })
 		},
 	}
 	src.flags(cmd)
+	src.catalogFlag(cmd)
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
@@ -16,7 +17,7 @@ import (
 // ruleRow is a rule as --json lists it.
 type ruleRow struct {
 	ID       string           `json:"id"`
-	Name     string           `json:"name"`
+	Name     string           `json:"name,omitempty"`
 	Title    string           `json:"title"`
 	Group    lint.Group       `json:"group"`
 	Severity finding.Severity `json:"severity"`
@@ -25,7 +26,7 @@ type ruleRow struct {
 func newRules(out *output) *cobra.Command {
 	return &cobra.Command{
 		Use:     "rules [ID]",
-		Short:   "List the rules, or show the page of one",
+		Short:   "List the rules, those of the catalog among them, or show the page of one",
 		Example: "  plimsoll lint rules\n  plimsoll lint rules DF2001",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,6 +34,9 @@ func newRules(out *output) *cobra.Command {
 				return printRule(cmd.OutOrStdout(), args[0])
 			}
 			var rows []ruleRow
+			for _, r := range catalog.Rules() {
+				rows = append(rows, ruleRow{ID: r.ID, Title: r.Title, Group: "catalog", Severity: r.Severity})
+			}
 			for _, r := range rules.All() {
 				rows = append(rows, ruleRow{r.ID, r.Name, r.Title, r.Group, r.Severity})
 			}
@@ -53,6 +57,12 @@ func printRule(w io.Writer, id string) error {
 	for _, r := range rules.All() {
 		if r.ID == id || r.Name == id {
 			_, err := fmt.Fprintf(w, "%s\n", r.Doc)
+			return err
+		}
+	}
+	for _, r := range catalog.Rules() {
+		if r.ID == id {
+			_, err := fmt.Fprintf(w, "# %s %s\n\n%s\n", r.ID, r.Title, r.Doc)
 			return err
 		}
 	}

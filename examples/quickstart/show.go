@@ -136,7 +136,7 @@ func (p *page) findings(d *pipeline.Delivered) {
 	}
 	r := report.Report{Findings: d.Findings}
 	if d.Definition != nil {
-		r.Source = console.Source(d.Definition.File)
+		r.Source = console.Source(d.Definition)
 	}
 	if p.err == nil {
 		p.err = report.Text{Color: bool(p.style)}.Write(p.w, r)

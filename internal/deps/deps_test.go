@@ -30,16 +30,18 @@ var engines = []forbidden{
 	{path: "github.com/moby/moby/client", reason: "speaks to Docker: only sdk/build/buildkit, sandbox/docker, admission/docker and who uses it, and fleet/docker"},
 	{path: "github.com/testcontainers/testcontainers-go", reason: "starts containers: only sdk/sandbox/docker"},
 	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel"},
-	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego", absent: true},
 	{path: "github.com/nicholas-fedor/shoutrrr", reason: "speaks to chats: only sdk/notify/shoutrrr"},
 	{path: "github.com/cloudevents/sdk-go/v2", reason: "writes CloudEvents: only sdk/notify/cloudevents"},
 	{path: "github.com/google/go-github/v75", reason: "speaks to GitHub: only sdk/forge/github"},
 	{path: "gitlab.com/gitlab-org/api/client-go", reason: "speaks to GitLab: only sdk/forge/gitlab"},
+	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego"},
+	{path: "github.com/docker/buildx", reason: "compiles bake files: only sdk/definition/bake"},
+	{path: "github.com/compose-spec/compose-go", reason: "compiles Compose files: only sdk/definition/compose"},
 	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},
 	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless, and what reads bake files"},
 	{path: "modernc.org/sqlite", reason: "a database: only sdk/lineage/sqlite, rpm's database in blackbox/packages/rpm and who chooses them"},
 	{path: "github.com/jackc/pgx/v5", reason: "a database: only sdk/lineage/postgres and who chooses it"},
-	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes"},
+	{path: "k8s.io", reason: "speaks to Kubernetes: only sdk/fleet/kubernetes, and what buildx brings to sdk/definition/bake"},
 }
 
 // conversion is what BuildKit needs to say which sources a build will read. Linting and judging do without.

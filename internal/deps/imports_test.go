@@ -23,6 +23,21 @@ var mayImport = map[string][]string{
 		"github.com/moby/buildkit/frontend/dockerfile", // the grammar, without what executes it
 		"github.com/rogpeppe/go-internal/diff",
 	},
+	"sdk/definition/bake": { // buildx's own library, and HCL, for places
+		"github.com/docker/buildx/bake",
+		"github.com/hashicorp/hcl/v2",
+		"github.com/moby/buildkit/frontend/dockerfile/dfgitutil",
+	},
+	"sdk/definition/compose": { // Compose's own library, and YAML, for places
+		"github.com/compose-spec/compose-go/v2",
+		"github.com/moby/buildkit/frontend/dockerfile/dfgitutil",
+		"go.yaml.in/yaml/v4",
+	},
+	"sdk/definition/internal/yamlfile": {"go.yaml.in/yaml/v4"},
+	"sdk/definition/template": {
+		"go.yaml.in/yaml/v4",
+		"mvdan.cc/sh/v3/syntax", // what a shell makes of a parameter
+	},
 	"sdk/definition/source": {
 		"github.com/ProtonMail/go-crypto/openpgp", // signatures of commits; go-git brings it anyway
 		"github.com/go-git/go-billy/v5",
@@ -43,6 +58,7 @@ var mayImport = map[string][]string{
 		"github.com/moby/buildkit/frontend/dockerfile/shell",
 		"mvdan.cc/sh/v3/syntax",
 	},
+	"sdk/lint/rego": {"github.com/open-policy-agent/opa"},
 	"sdk/lint/linttest": {
 		"github.com/google/go-cmp/cmp",
 		"github.com/rogpeppe/go-internal/txtar",

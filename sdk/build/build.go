@@ -46,6 +46,10 @@ type Request struct {
 	Target string
 	// Args are build arguments. Reserved names (BUILDKIT_*) are refused.
 	Args map[string]string
+	// Labels are put on the image, over those of the Dockerfile.
+	Labels map[string]string
+	// Contexts are named contexts: they take the place of the stage or image of that name.
+	Contexts map[string]NamedContext
 	// Secrets are readable by RUN --mount=type=secret,id=... only; they never reach the result, a log or an error.
 	Secrets map[string][]byte
 	// Sources is all that the build may read from elsewhere. Anything else is denied by the engine's source policy where it
@@ -63,6 +67,12 @@ type Request struct {
 	Layout string
 	// Progress receives steps and log lines as they come, one call at a time. May be nil.
 	Progress func(Event)
+}
+
+// NamedContext is a directory, or an image pinned as "name:tag@sha256:...". Exactly one is given.
+type NamedContext struct {
+	Dir   fs.FS
+	Image string
 }
 
 // Network is what a RUN step may reach.

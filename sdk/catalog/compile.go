@@ -85,6 +85,7 @@ func (c *compiler) document(doc *Document) {
 	each(c, doc.Substitutions, "substitutions", func(s *Substitution) { c.substitution(s, doc.Owner) })
 	each(c, doc.Exceptions, "exceptions", c.exception)
 	each(c, doc.Bans, "bans", c.ban)
+	each(c, doc.Templates, "templates", func(t *Template) { c.template(t, doc.Owner) })
 	for _, i := range doc.Include {
 		if i.Git != "" || i.OCI != "" { // in which file of a part something is said is not what the catalog says
 			all.Include = append(all.Include, i)
@@ -96,6 +97,7 @@ func (c *compiler) document(doc *Document) {
 	all.Substitutions = append(all.Substitutions, doc.Substitutions...)
 	all.Exceptions = append(all.Exceptions, doc.Exceptions...)
 	all.Bans = append(all.Bans, doc.Bans...)
+	all.Templates = append(all.Templates, doc.Templates...)
 }
 
 // each compiles the items of a list that the file gives a mapping for.

@@ -29,6 +29,7 @@ type Document struct {
 	Substitutions []Substitution `json:"substitutions,omitempty"`
 	Exceptions    []Exception    `json:"exceptions,omitempty"`
 	Bans          []Ban          `json:"bans,omitempty"`
+	Templates     []Template     `json:"templates,omitempty"`
 }
 
 // BaseKind is what a base may be used for.

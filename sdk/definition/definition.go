@@ -49,6 +49,14 @@ type Definition struct {
 	// source.Options.AllowAbsent; nil when it is whole. Submodules are empty directories in Context, and Git LFS files are
 	// their pointers.
 	Absent error
+	// Build is what a higher-level definition says beside the Dockerfile; zero when the Dockerfile is the definition.
+	Build Build
+	// Contexts are the named contexts that are directories of the repository, by name.
+	Contexts map[string]fs.FS
+	// Map leads from File to what was written, when File was compiled; see [Definition.Written].
+	Map Map
+	// Files are the repository's, to quote from; nil when there are none.
+	Files fs.FS
 }
 
 // WithDockerfile returns the definition with another Dockerfile, such as one that [Apply] has rewritten. Name, source

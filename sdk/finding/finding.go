@@ -146,6 +146,8 @@ type Finding struct {
 	Fixes      []Fix        `json:"fixes,omitempty"`
 	Related    []Related    `json:"related,omitempty"`
 	Suppressed *Suppression `json:"suppressed,omitempty"`
+	// Secret says that there is a secret at the place or beside it: reports mask the lines that they would quote.
+	Secret bool `json:"secret,omitempty"`
 }
 
 // String returns the printed form: `Dockerfile:3:9: error: base image "debian:12" is not pinned (DF1002)`.

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
@@ -29,7 +30,8 @@ type Config struct {
 	Images []string `json:"images,omitempty"`
 	// Baseline has findings that were there before; they are marked as suppressed. Nil means none.
 	Baseline *Baseline `json:"-"`
-	// DocURL is the address that a rule's "ID.md" is appended to; default is [DefaultDocURL].
+	// DocURL is the address that a rule's "ID.md" is appended to; default is [DefaultDocURL] for Plimsoll's own, none for
+	// others.
 	DocURL string `json:"docURL,omitempty"`
 }
 
@@ -104,6 +106,9 @@ func (c Config) check(rules []Rule) error {
 func (c Config) url(r Rule) string {
 	if c.DocURL != "" {
 		return c.DocURL + r.ID + ".md"
+	}
+	if !strings.HasPrefix(r.ID, "DF") {
+		return "" // one's own: no page of it is there
 	}
 	return DefaultDocURL + r.ID + ".md"
 }

@@ -123,6 +123,7 @@ func (p *Pass) run(r Rule) {
 	for _, report := range p.reports[first:] {
 		report.finding.Rule = r.ID
 		report.finding.Severity = severity
+		report.finding.Secret = r.Group == Secrets
 		report.finding.URL = p.cfg.url(r)
 	}
 }

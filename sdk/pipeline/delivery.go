@@ -118,6 +118,7 @@ func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Deliv
 		return err
 	}
 	out.Source = out.Definition.Source
+	order = order.of(out.Definition)
 	out.Inputs, err = Do(ctx, run, "inputs", func(ctx context.Context) ([]catalog.Input, error) {
 		return d.inputs(ctx, order, out.Definition)
 	})
@@ -177,7 +178,7 @@ func (d *Delivery) gate() finding.Severity {
 
 func (d *Delivery) inputs(ctx context.Context, order Order, def *definition.Definition) ([]catalog.Input, error) {
 	return inputs.List(ctx, def, inputs.Options{
-		Platforms: order.Platforms, Args: order.Args, Target: order.Target, Resolver: d.Registry,
+		Platforms: order.Platforms, Args: order.Args, Target: order.Target, Contexts: def.Build.Contexts, Resolver: d.Registry,
 	})
 }
 
@@ -191,6 +192,8 @@ func (d *Delivery) plan(ctx context.Context, run *Run, order Order, out *Deliver
 	if err != nil {
 		return plan, err
 	}
+	plan.Findings = out.Definition.Written(plan.Findings)
+	out.Inputs = inputs.Written(out.Definition, out.Inputs)
 	out.Findings = finding.Sort(append(out.Findings, plan.Findings...))
 	return plan, nil
 }
@@ -209,7 +212,8 @@ func (d *Delivery) judge(ctx context.Context, run *Run, order Order, out *Delive
 	if found, err = d.Catalog.Suppress(order.project(out.Source), cfg.At, found); err != nil {
 		return nil, err
 	}
-	out.Findings = finding.Sort(append(out.Findings, found...))
+	defer out.written()
+	out.Findings = finding.Sort(append(out.Findings, out.Definition.Written(found)...))
 	if err := finding.Gate(out.Findings, d.gate()); err != nil {
 		return nil, err
 	}

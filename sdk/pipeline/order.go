@@ -18,12 +18,13 @@ import (
 // Order is what to deliver. Repository and Layout are required.
 type Order struct {
 	// Repository is a URL or path, Ref a commit, branch or tag in it (default HEAD), and Load says the rest: the context's
-	// directory, the Dockerfile's name, limits.
+	// directory, the Dockerfile's name, who compiles higher-level definitions and which of their targets is meant, limits.
 	Repository, Ref string
 	Load            source.Options
 	// Labels describe the project to the catalog's exceptions.
 	Labels map[string]string
-	// Platforms, Target, Args, Secrets and Network are those of build.Request.
+	// Platforms, Target, Args, Secrets and Network are those of build.Request. What a higher-level definition says about
+	// platforms counts when Platforms is empty; Args come over its own; its stage comes over Target.
 	Platforms []string
 	Target    string
 	Args      map[string]string

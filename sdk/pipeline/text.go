@@ -55,7 +55,7 @@ func (d *Delivery) pinned(ctx context.Context, order Order, out *Delivered, plat
 	if err != nil {
 		return text{}, err
 	}
-	out.Diff += definition.Diff(def.File.Name, out.Definition.File.Src, src)
+	out.Diff += out.Definition.Diff(src)
 	order.Platforms = platforms
 	read, err := d.inputs(ctx, order, def)
 	if err != nil {
@@ -77,7 +77,11 @@ func (d *Delivery) pinned(ctx context.Context, order Order, out *Delivered, plat
 // digest for digest, what gets published.
 func (d *Delivery) build(ctx context.Context, run *Run, order Order, out *Delivered, texts []text) (*build.Result, error) {
 	if len(texts) == 1 {
-		result, err := d.Builder.Build(ctx, request(run, order, out, texts[0], order.Layout))
+		req, err := request(run, order, out, texts[0], order.Layout)
+		if err != nil {
+			return nil, err
+		}
+		result, err := d.Builder.Build(ctx, req)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +95,11 @@ func (d *Delivery) build(ctx context.Context, run *Run, order Order, out *Delive
 	var results []*build.Result
 	for _, t := range texts {
 		dir := parts + "/" + strings.ReplaceAll(t.platforms[0], "/", "-")
-		result, err := d.Builder.Build(ctx, request(run, order, out, t, dir))
+		req, err := request(run, order, out, t, dir)
+		if err != nil {
+			return nil, err
+		}
+		result, err := d.Builder.Build(ctx, req)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +112,8 @@ func (d *Delivery) build(ctx context.Context, run *Run, order Order, out *Delive
 	return annotate(merged, out)
 }
 
-func request(run *Run, order Order, out *Delivered, t text, layout string) build.Request {
+func request(run *Run, order Order, out *Delivered, t text, layout string) (build.Request, error) {
+	named, err := contexts(out)
 	var sources []build.Source
 	for _, s := range out.Plan.Sources() {
 		sources = append(sources, build.Source(s))
@@ -116,6 +125,8 @@ func request(run *Run, order Order, out *Delivered, t text, layout string) build
 		Platforms:  t.platforms,
 		Target:     order.Target,
 		Args:       order.Args,
+		Labels:     out.Definition.Build.Labels,
+		Contexts:   named,
 		Secrets:    order.Secrets,
 		Sources:    sources,
 		Created:    out.Source.CommitTime,
@@ -127,7 +138,7 @@ func request(run *Run, order Order, out *Delivered, t text, layout string) build
 				run.Progress("build", e.Step)
 			}
 		},
-	}
+	}, err
 }
 
 // merge makes one result of those for single platforms.

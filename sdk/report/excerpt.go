@@ -18,6 +18,9 @@ func (s *source) excerpt(p finding.Place) (excerpt, bool) {
 	if !ok || p.Start.Column > len(line)+1 {
 		return excerpt{}, false
 	}
+	if s.hidden[lineKey{p.File, p.Start.Line}] {
+		return excerpt{Line: p.Start.Line, Before: visible(masked(line))}.shorten(), true
+	}
 	start, end := p.Start.Column-1, len(line)
 	switch {
 	case start < 0: // the line as a whole

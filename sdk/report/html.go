@@ -33,7 +33,7 @@ func (HTML) Write(w io.Writer, r Report) error {
 	if err != nil {
 		return err
 	}
-	src := newSource(r.Source)
+	src := newSource(r.Source).hiding(r.Findings)
 	findings := make([]htmlFinding, len(r.Findings))
 	for i, f := range r.Findings {
 		findings[i].Finding = f

@@ -35,6 +35,7 @@ type document struct {
 	Summary       counts            `json:"summary"`
 	Rules         []Rule            `json:"rules,omitempty"`
 	Findings      []finding.Finding `json:"findings"`
+	Failure       *Failure          `json:"failure,omitempty"`
 }
 
 // Write implements [Format].
@@ -53,6 +54,7 @@ func (JSON) Write(w io.Writer, r Report) error {
 		Summary:       r.count(),
 		Rules:         r.Rules,
 		Findings:      r.Findings,
+		Failure:       r.Failure,
 	}
 	if d.Findings == nil {
 		d.Findings = []finding.Finding{} // readers may loop over it without asking

@@ -41,6 +41,16 @@ type Report struct {
 	// Directory is the definition's path in its repository, with slashes. SARIF, GitHub and GitLab put it before Place.File,
 	// since their readers look from the repository's root. Default: the definition lies at the root.
 	Directory string
+	// Failure says why the tool could not answer, or not about everything; nil when it did. JSON and SARIF have it, so that
+	// a reader does not take a report without findings for a clean one.
+	Failure *Failure
+}
+
+// Failure is why a question could not be answered.
+type Failure struct {
+	// Place is where, zero when there is none.
+	Place   finding.Place `json:"place,omitzero"`
+	Message string        `json:"message"`
 }
 
 // Tool is the program that looked.

@@ -46,8 +46,8 @@ func (s *sarif) log() sarifLog {
 	if s.Subject != "" {
 		run.AutomationDetails = &sarifAutomation{Description: sarifText(s.Subject)}
 	}
-	if !s.Time.IsZero() {
-		run.Invocations = []sarifInvocation{{Successful: true, End: s.Time.UTC().Format(time.RFC3339Nano)}}
+	if !s.Time.IsZero() || s.Failure != nil {
+		run.Invocations = []sarifInvocation{s.invocation()}
 	}
 	prints := fingerprints(s.Report, s.src)
 	for i, f := range s.Findings {
@@ -60,6 +60,22 @@ func (s *sarif) log() sarifLog {
 }
 
 // rules describes the report's rules and those that only findings name.
+// invocation says when, and whether the tool could answer.
+func (s *sarif) invocation() sarifInvocation {
+	out := sarifInvocation{Successful: s.Failure == nil}
+	if !s.Time.IsZero() {
+		out.End = s.Time.UTC().Format(time.RFC3339Nano)
+	}
+	if s.Failure != nil {
+		n := sarifNotification{Level: "error", Message: sarifText(s.Failure.Message)}
+		if loc, ok := s.location(s.Failure.Place, ""); ok {
+			n.Locations = []sarifLocation{loc}
+		}
+		out.Notifications = []sarifNotification{n}
+	}
+	return out
+}
+
 func (s *sarif) rules() []sarifRule {
 	rules := slices.Clone(s.Rules)
 	for _, f := range s.Findings {

@@ -35,8 +35,15 @@ type sarifAutomation struct {
 }
 
 type sarifInvocation struct {
-	Successful bool   `json:"executionSuccessful"`
-	End        string `json:"endTimeUtc"`
+	Successful    bool                `json:"executionSuccessful"`
+	End           string              `json:"endTimeUtc,omitempty"`
+	Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
+}
+
+type sarifNotification struct {
+	Level     string          `json:"level"`
+	Message   sarifMessage    `json:"message"`
+	Locations []sarifLocation `json:"locations,omitempty"`
 }
 
 type sarifRule struct {

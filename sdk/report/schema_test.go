@@ -78,7 +78,10 @@ func TestSchemaNamesEveryField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := write(t, report.JSON{}, full())
+	r := full()
+	r.Failure = &report.Failure{Place: finding.Place{File: "Dockerfile", Start: finding.Position{Line: 1, Column: 1}}, Message: "it could not go on"}
+	r.Findings[0].Secret = true
+	out := write(t, report.JSON{}, r)
 	validate(t, compile(t, string(text)), out)
 
 	written := map[string]bool{}

@@ -18,8 +18,38 @@ const (
 // source reads the files that findings point to, each once. What it can't read it does not know; that is no error,
 // since a report without excerpts is still a report.
 type source struct {
-	fsys  fs.FS
-	files map[string]*file
+	fsys   fs.FS
+	files  map[string]*file
+	hidden map[lineKey]bool // lines that have a secret
+}
+
+type lineKey struct {
+	file string
+	line int
+}
+
+// hiding has excerpts mask the lines of findings about secrets, whatever finding quotes them.
+func (s *source) hiding(findings []finding.Finding) *source {
+	s.hidden = map[lineKey]bool{}
+	for _, f := range findings {
+		if !f.Secret {
+			continue
+		}
+		for n := f.Place.Start.Line; n <= max(f.Place.Start.Line, f.Place.End.Line); n++ {
+			s.hidden[lineKey{f.Place.File, n}] = true
+		}
+	}
+	return s
+}
+
+// masked is a line of which only the first word is left, the instruction's keyword.
+func masked(line string) string {
+	rest := strings.TrimLeft(line, " \t")
+	word := rest[:len(rest)-len(strings.TrimLeft(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"))]
+	if !strings.HasPrefix(rest[len(word):], " ") {
+		word = ""
+	}
+	return line[:len(line)-len(rest)] + strings.TrimLeft(word+" ", " ") + "***"
 }
 
 // file is the text of a file and where its lines begin, as offsets.

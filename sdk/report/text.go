@@ -38,7 +38,7 @@ func (t Text) Write(w io.Writer, r Report) error {
 		return err
 	}
 	out := bufio.NewWriter(w)
-	src := newSource(r.Source)
+	src := newSource(r.Source).hiding(r.Findings)
 	for _, f := range r.Findings {
 		t.finding(out, src, f)
 	}

@@ -15,7 +15,7 @@ func enforces(ctx context.Context, c *client.Client) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	policy, err := sourcePolicy(nil)
+	policy, err := sourcePolicy(nil, nil)
 	if err != nil {
 		return false, err
 	}

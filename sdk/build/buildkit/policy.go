@@ -22,11 +22,16 @@ const (
 
 // sourcePolicy denies everything but the build's own files and the listed sources. Of BuildKit's rules the last one
 // that matches wins.
-func sourcePolicy(sources []build.Source) (*spb.Policy, error) {
+func sourcePolicy(sources []build.Source, contexts map[string]build.NamedContext) (*spb.Policy, error) {
 	rules := []*spb.Rule{
 		{Action: spb.PolicyAction_DENY, Selector: &spb.Selector{Identifier: "(?s).*", MatchType: spb.MatchType_REGEX}},
 		allow("local://" + contextName),
 		allow("local://" + dockerfileName),
+	}
+	for name, c := range contexts {
+		if c.Dir != nil {
+			rules = append(rules, allow("local://"+namedContext(name)))
+		}
 	}
 	for _, s := range sources {
 		rule, err := allowSource(s)

@@ -69,6 +69,11 @@ func check(req build.Request) error {
 			return fmt.Errorf("secret %s: %d bytes long, the limit is %d", id, len(value), secretsprovider.MaxSecretSize)
 		}
 	}
+	for name, c := range req.Contexts {
+		if name == "" || (c.Dir == nil) == (c.Image == "") {
+			return fmt.Errorf("named context %q: it is a directory or an image", name)
+		}
+	}
 	switch req.Network {
 	case build.NetworkNone, build.NetworkHost:
 		return nil
@@ -79,14 +84,14 @@ func check(req build.Request) error {
 
 // solve is what the engine is asked for.
 func (r *request) solve(export export, attachables ...session.Attachable) (client.SolveOpt, error) {
-	policy, err := sourcePolicy(r.Sources)
+	policy, err := sourcePolicy(r.Sources, r.Contexts)
 	if err != nil {
 		return client.SolveOpt{}, err
 	}
 	opt := client.SolveOpt{
 		Frontend:      "dockerfile.v0",
 		FrontendAttrs: r.attrs(),
-		LocalMounts:   map[string]fsutil.FS{contextName: tree{r.Context}, dockerfileName: r.dockerfile()},
+		LocalMounts:   r.mounts(),
 		SharedKey:     r.key,
 		Session:       append(attachables, secretsprovider.FromMap(r.Secrets)),
 		SourcePolicy:  policy,
@@ -120,8 +125,32 @@ func (r *request) attrs() map[string]string {
 	for name, value := range r.Args {
 		attrs["build-arg:"+name] = value
 	}
+	for name, value := range r.Labels {
+		attrs["label:"+name] = value
+	}
+	for name, c := range r.Contexts {
+		if c.Dir != nil {
+			attrs["context:"+name] = "local:" + namedContext(name)
+		} else {
+			attrs["context:"+name] = "docker-image://" + c.Image
+		}
+	}
 	return attrs
 }
+
+// mounts are the directories that the engine may ask for.
+func (r *request) mounts() map[string]fsutil.FS {
+	mounts := map[string]fsutil.FS{contextName: tree{r.Context}, dockerfileName: r.dockerfile()}
+	for name, c := range r.Contexts {
+		if c.Dir != nil {
+			mounts[namedContext(name)] = tree{c.Dir}
+		}
+	}
+	return mounts
+}
+
+// namedContext is the name under which a named context is sent: never that of the build's own files.
+func namedContext(name string) string { return "context-" + name }
 
 // epoch is Created in seconds since 1970, which is also what a zero Created means.
 func (r *request) epoch() string {

@@ -1,6 +1,7 @@
 package inputs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -237,7 +238,7 @@ func (r *run) contexts(all map[string]string) []catalog.Input {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		in := catalog.Input{
 			Kind: catalog.KindContext, Role: catalog.RoleContext, Platform: r.graph.platform, Written: name, Ref: all[name],
-			Reachable: true, Place: finding.Place{File: r.file.Name},
+			Reachable: true, Place: cmp.Or(r.def.Build.Places["context:"+name], finding.Place{File: r.file.Name}),
 		}
 		if image, ok := strings.CutPrefix(all[name], imageScheme); ok {
 			if ref, err := fullReference(image); err == nil {

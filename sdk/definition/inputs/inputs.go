@@ -94,6 +94,29 @@ func List(ctx context.Context, def *definition.Definition, opts Options) ([]cata
 // Collect is [List] with the image configs that were read on the way. All platforms of one reference have one digest,
 // even if the tag moves meanwhile.
 func Collect(ctx context.Context, def *definition.Definition, opts Options) (*Set, error) {
+	set, err := collect(ctx, def, opts)
+	if located, ok := errors.AsType[*Error](err); ok {
+		located.Place = def.Place(located.Place)
+	}
+	return set, err
+}
+
+// Written returns inputs of a compiled definition with the places that were written, see [definition.Definition.Written].
+// Plans are made of those that List returned, since a plan's edits are of the compiled text.
+func Written(def *definition.Definition, list []catalog.Input) []catalog.Input {
+	out := slices.Clone(list)
+	for i, in := range out {
+		from := def.Arguments(in.From)
+		for _, r := range in.From {
+			r.Place = def.Place(r.Place)
+			from = append(from, r)
+		}
+		out[i].From, out[i].Place = from, def.Place(in.Place)
+	}
+	return out
+}
+
+func collect(ctx context.Context, def *definition.Definition, opts Options) (*Set, error) {
 	c, err := newCollector(ctx, def, opts)
 	if err != nil {
 		return nil, err
@@ -130,6 +153,7 @@ var ErrReservedArg = errors.New("reserved build argument")
 
 // collector is one call of Collect.
 type collector struct {
+	def       *definition.Definition
 	file      *definition.File
 	opts      Options
 	args      map[string]string
@@ -148,7 +172,7 @@ func newCollector(ctx context.Context, def *definition.Definition, opts Options)
 	if opts.Resolver == nil {
 		return nil, errors.New("inputs: Options.Resolver is missing")
 	}
-	c := &collector{file: def.File, opts: opts, images: newImages(ctx, opts.Resolver)}
+	c := &collector{def: def, file: def.File, opts: opts, images: newImages(ctx, opts.Resolver)}
 	created := opts.Created
 	if created.IsZero() {
 		created = def.Source.CommitTime

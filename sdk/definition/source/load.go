@@ -36,19 +36,26 @@ import (
 // that does not hand out commits by id, costs a fetch of all branches and tags. When ctx is cancelled nothing stays
 // behind. Errors are [*LoadError], or a [*definition.SyntaxError] when the Dockerfile can't be parsed; neither holds credentials.
 func Load(ctx context.Context, repository, ref string, opts Options) (*definition.Definition, error) {
+	all, err := LoadAll(ctx, repository, ref, opts)
+	return single(all, err)
+}
+
+// LoadAll is [Load] for a file that describes several images: one definition for each of the targets that are asked for,
+// in the order of the file.
+func LoadAll(ctx context.Context, repository, ref string, opts Options) ([]*definition.Definition, error) {
 	opts = opts.withDefaults()
 	at, err := parseLocation(repository)
 	if err != nil {
 		return nil, &LoadError{at.name, ref, err}
 	}
-	d, err := load(ctx, at, ref, opts)
+	all, err := load(ctx, at, ref, opts)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return d, loadError(at.name, ref, err)
+	return all, loadError(at.name, ref, err)
 }
 
-func load(ctx context.Context, at location, ref string, opts Options) (*definition.Definition, error) {
+func load(ctx context.Context, at location, ref string, opts Options) ([]*definition.Definition, error) {
 	var (
 		repository *git.Repository
 		work       string
@@ -89,13 +96,18 @@ func load(ctx context.Context, at location, ref string, opts Options) (*definiti
 // caller's word; Commit is cleared and Dirty set, because nothing proves it. CommitTime becomes the time of all files.
 // The options that concern repositories are not looked at, but Signatures can't be met.
 func LoadFS(ctx context.Context, fsys fs.FS, origin definition.Source, opts Options) (*definition.Definition, error) {
+	return single(LoadAllFS(ctx, fsys, origin, opts))
+}
+
+// LoadAllFS is to [LoadFS] what [LoadAll] is to [Load].
+func LoadAllFS(ctx context.Context, fsys fs.FS, origin definition.Source, opts Options) ([]*definition.Definition, error) {
 	origin.Commit, origin.Signer, origin.Dirty = "", "", true
 	origin.Repository = redact(origin.Repository)
 	if opts.Signatures != nil {
 		return nil, &LoadError{origin.Repository, origin.Ref, fmt.Errorf("what comes from no commit %w", ErrUnsigned)}
 	}
-	d, err := read(ctx, fsys, origin, opts.withDefaults())
-	return d, loadError(origin.Repository, origin.Ref, err)
+	all, err := read(ctx, fsys, origin, opts.withDefaults())
+	return all, loadError(origin.Repository, origin.Ref, err)
 }
 
 // loadError names the repository, unless the error has the place in the Dockerfile.
@@ -106,41 +118,51 @@ func loadError(repository, ref string, err error) error {
 	return &LoadError{repository, ref, err}
 }
 
-// read makes a definition of the files of a repository.
-func read(ctx context.Context, base fs.FS, origin definition.Source, opts Options) (*definition.Definition, error) {
+// read makes definitions of the files of a repository: one of a Dockerfile, one for each target of another.
+func read(ctx context.Context, base fs.FS, origin definition.Source, opts Options) ([]*definition.Definition, error) {
 	dir, err := resolveDir(base, opts.Dir)
 	if err != nil {
 		return nil, err
 	}
-	named := opts.Dockerfile
-	if !path.IsAbs(named) {
-		named = strings.TrimPrefix(dir+"/"+named, "./")
+	named, err := opts.named(base, dir)
+	if err != nil {
+		return nil, err
 	}
 	name, content, err := readDockerfile(base, dir, named, opts.MaxDockerfile)
 	if err != nil {
 		return nil, err
 	}
 	origin.Directory, origin.Dockerfile = dir, path.Clean(named)
+	if c := opts.compiler(name, content); c != nil {
+		return compile(ctx, base, origin, c, definition.Project{Files: base, Name: name, Dir: dir, Content: content, Targets: opts.Targets}, opts)
+	}
 	file, err := definition.ParseLimited(name, content, opts.MaxDockerfile)
 	if err != nil {
 		return nil, err
 	}
-	rules, err := readIgnore(base, origin.Dockerfile, dir, opts.MaxDockerfile)
-	if err != nil {
+	d := &definition.Definition{Source: origin, File: file, Files: base}
+	if err := addContext(ctx, base, d, opts); err != nil {
 		return nil, err
 	}
-	b := &contextBuilder{base: base, dir: dir, ignore: rules, opts: opts, time: origin.CommitTime}
-	files, err := b.build(ctx)
+	return []*definition.Definition{d}, nil
+}
+
+// addContext gives a definition the context of its source's directory.
+func addContext(ctx context.Context, base fs.FS, d *definition.Definition, opts Options) error {
+	rules, err := readIgnore(base, d.Source.Dockerfile, d.Source.Directory, opts.MaxDockerfile)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d := &definition.Definition{Source: origin, File: file, Context: files}
+	b := &contextBuilder{base: base, dir: d.Source.Directory, ignore: rules, opts: opts, time: d.Source.CommitTime}
+	if d.Context, err = b.build(ctx); err != nil {
+		return err
+	}
 	if len(b.absent.Submodules)+len(b.absent.LFS) > 0 {
 		if d.Absent = &b.absent; !opts.AllowAbsent {
-			return nil, &b.absent
+			return &b.absent
 		}
 	}
-	return d, nil
+	return nil
 }
 
 func resolveDir(base fs.FS, name string) (string, error) {

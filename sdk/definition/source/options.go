@@ -13,9 +13,15 @@ import (
 type Options struct {
 	// Dir is the build context's directory in the repository, with slashes. Default: its root.
 	Dir string
-	// Dockerfile is the file's path relative to Dir; it may be outside of Dir, but not of the repository.
-	// Default: "Dockerfile".
+	// Dockerfile is the file's path relative to Dir; it may be outside of Dir, but not of the repository. It may be a
+	// higher-level definition that one of Compilers takes. Default: "Dockerfile", and where there is none the first of the
+	// compilers' own names that exists.
 	Dockerfile string
+	// Compilers take higher-level definitions. Default: none, so that every file is read as a Dockerfile.
+	Compilers []definition.Compiler
+	// Targets are the names of what is wanted of a higher-level definition: targets, groups or patterns. Default: what the
+	// definition itself has as default. A Dockerfile has no targets in this sense, and they are not looked at.
+	Targets []string
 
 	// AllowDirty reads the work tree of a local repository when it has changes. See [Load].
 	AllowDirty bool
@@ -69,9 +75,6 @@ type Auth struct {
 func (o Options) withDefaults() Options {
 	if o.Dir == "" {
 		o.Dir = "."
-	}
-	if o.Dockerfile == "" {
-		o.Dockerfile = "Dockerfile"
 	}
 	if o.MaxFiles == 0 {
 		o.MaxFiles = 100_000

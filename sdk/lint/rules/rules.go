@@ -31,6 +31,7 @@ func All() []lint.Rule {
 		reservedStageName,
 		stageNameCasing,
 		copyFromUnknownStage,
+		wholeImageCopied,
 		pipeToShell,
 		unverifiedDownload,
 		tlsDisabled,
