@@ -16,7 +16,18 @@ import (
 // "" for none. It ends with the test.
 func DockerRegistry(t testing.TB, more string) string {
 	t.Helper()
-	Needs(t, "docker-registry", try("docker-registry", "--version"))
+	return serve(t, "docker-registry", more)
+}
+
+// Distribution3 is the same with version 3 of it, the program "registry" in the PATH.
+func Distribution3(t testing.TB, more string) string {
+	t.Helper()
+	return serve(t, "registry", more)
+}
+
+func serve(t testing.TB, program, more string) string {
+	t.Helper()
+	Needs(t, program, try(program, "--version"))
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +42,7 @@ func DockerRegistry(t testing.TB, more string) string {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "docker-registry", "serve", config) //nolint:gosec // a test's own file
+	cmd := exec.CommandContext(t.Context(), program, "serve", config) //nolint:gosec // a test's own file
 	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -51,7 +62,7 @@ func DockerRegistry(t testing.TB, more string) string {
 			return host
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("docker-registry does not answer: %v", err)
+			t.Fatalf("%s does not answer: %v", program, err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

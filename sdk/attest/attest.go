@@ -11,6 +11,9 @@
 //	trusted, err := attest.LoadKeys("keys.yaml", src)
 //	by, err := trusted.Verify(ctx, bundle, time.Now())
 //
+// Most programs verify an image and all that was said about it with one call of [Verify], which reads the evidence from the
+// image's registry ([Store]). Package provenance decodes what it finds; package pipeline issues it.
+//
 // Nothing here prints a key or puts one into an error. Keys in a key management service are used by [NewKey].
 package attest
 

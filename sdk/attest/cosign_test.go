@@ -35,7 +35,8 @@ func TestCosignsLookup(t *testing.T) {
 			s.withoutAPI()
 			return s
 		},
-		"Debian's": func(t *testing.T) *shop { return newShopAt(t, testenv.DockerRegistry(t, "")) },
+		"Debian's":       func(t *testing.T) *shop { return newShopAt(t, testenv.DockerRegistry(t, "")) },
+		"distribution 3": func(t *testing.T) *shop { return newShopAt(t, testenv.Distribution3(t, "")) },
 	}
 	for name, open := range registries {
 		t.Run(name, func(t *testing.T) {
