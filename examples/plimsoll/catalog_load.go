@@ -30,7 +30,7 @@ func (t *trust) load(ctx context.Context, path, state string, client *registry.C
 	if err != nil {
 		return nil, err
 	}
-	return homes.LoadCatalog(ctx, from)
+	return homes.OpenCatalog(ctx, from)
 }
 
 // source says where a catalog is and what is accepted. state is instead of the flag of that name.

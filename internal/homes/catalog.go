@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+
 	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	"github.com/plimsoll-dev/plimsoll/sdk/attest/catalogs"
 	"github.com/plimsoll-dev/plimsoll/sdk/attest/cosign"
@@ -37,8 +39,15 @@ type CatalogSource struct {
 	Client *registry.Client
 }
 
-// LoadCatalog loads a catalog with all that it includes.
-func LoadCatalog(ctx context.Context, s CatalogSource) (*catalog.Catalog, error) {
+// LoadCatalog is [OpenCatalog] for programs that take a file, a directory, or a catalog in a registry by its digest.
+func LoadCatalog(path string) (*catalog.Catalog, error) {
+	client := registry.New(registry.Options{Keychain: authn.DefaultKeychain})
+	defer client.Close()
+	return OpenCatalog(context.Background(), CatalogSource{Path: path, Client: client})
+}
+
+// OpenCatalog loads a catalog with all that it includes.
+func OpenCatalog(ctx context.Context, s CatalogSource) (*catalog.Catalog, error) {
 	if ref, ok := strings.CutPrefix(s.Path, "oci://"); ok {
 		pulled, err := s.pull(ctx, ref)
 		if err != nil {
