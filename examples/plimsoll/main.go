@@ -61,7 +61,7 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 	out := &output{}
 	out.flags(root)
 	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out), newSteps(out), newConvert(), newAudit(out),
-		newVerify(out), newAttest(out), newKey(out), newSBOM(out))
+		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out))
 	return root
 }
 

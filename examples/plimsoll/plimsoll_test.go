@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,12 +101,15 @@ func stock(server *registrytest.Server) error {
 	return nil
 }
 
-// commit makes a git repository of a directory and commits all of it.
+// commit makes a git repository of a directory, if it is none, and commits all of it.
 func commit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: commit DIR")
 	}
 	repo, err := git.PlainInit(ts.MkAbs(args[0]), false)
+	if errors.Is(err, git.ErrRepositoryAlreadyExists) {
+		repo, err = git.PlainOpen(ts.MkAbs(args[0]))
+	}
 	ts.Check(err)
 	tree, err := repo.Worktree()
 	ts.Check(err)

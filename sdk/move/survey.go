@@ -25,6 +25,8 @@ type Survey struct {
 	Registry Registry
 	// Load says how to log in, limits, and where to keep what was fetched. Its Dir and Dockerfile are not looked at.
 	Load source.Options
+	// Login returns the credentials for a repository, which are shown to nobody but its server. Default: Load.Auth, for all.
+	Login func(repository string) source.Auth
 	// Platforms are those to build for. Default: this machine's.
 	Platforms []string
 	// Workers is how many definitions are looked at at the same time. Default: 8.
@@ -132,6 +134,9 @@ func (s *Survey) one(ctx context.Context, t Target, registry Registry) Result {
 	r := Result{Target: t}
 	opts := s.Load
 	opts.Dir, opts.Dockerfile = t.Directory, t.Dockerfile
+	if s.Login != nil {
+		opts.Auth = s.Login(t.Repository)
+	}
 	opts.AllowAbsent = true // submodules and large files do not change what a definition stands on
 	def, err := source.Load(ctx, t.Repository, t.Ref, opts)
 	if err != nil {
