@@ -97,10 +97,11 @@ func (t *test) run(cmd *cobra.Command, out *output) (err error) {
 	}
 	verdict, err = pipeline.Do(cmd.Context(), run, "test", suite.Run)
 	progress.Close()
-	if err != nil {
+	if err != nil && (verdict == nil || len(verdict.Platforms) == 0) {
 		return err
 	}
-	return errors.Join(t.reports.write(cmd, out, verdict), verdict.Err())
+	// What was found until the error is told as well.
+	return errors.Join(t.reports.write(cmd, out, verdict), verdict.Err(), err)
 }
 
 // find gets the image, and meanwhile a sandbox if the features need one.

@@ -151,7 +151,6 @@ func (s *Scenario) attachLogs(ctx context.Context) {
 		logs, err := s.instances[name].Logs(ctx)
 		if err != nil {
 			s.Attach("log of "+name, "text/plain", []byte(err.Error()))
-			continue
 		}
 		for _, stream := range []struct {
 			name string

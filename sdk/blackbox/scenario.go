@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/cucumber/godog"
@@ -68,6 +70,7 @@ func (s *Scenario) step(ctx context.Context) error {
 	result.Duration = s.run.options.Now().Sub(started)
 	result.Status = statusOf(err)
 	if err != nil {
+		err = s.explainEnd(ctx, err)
 		result.Error = err.Error()
 		if mismatch, ok := errors.AsType[*Mismatch](err); ok {
 			result.Expected, result.Found = mismatch.Expected, mismatch.Found
@@ -94,6 +97,20 @@ func (s *Scenario) call(ctx context.Context, c call) error {
 		return fmt.Errorf("%w: %w", errTime, err)
 	}
 	return err
+}
+
+// explainEnd says how the instance ended where that is why a step did not pass.
+func (s *Scenario) explainEnd(ctx context.Context, err error) error {
+	if s.current == nil || !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	exit, waitErr := s.current.Wait(ctx)
+	if waitErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w: the instance ended with %s", err, exitText(exit))
 }
 
 func statusOf(err error) Status {

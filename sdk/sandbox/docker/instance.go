@@ -70,8 +70,16 @@ func (i *Instance) explain(what string, err error) error {
 	return fmt.Errorf("instance %s: %s: %w", i.ID(), what, err)
 }
 
-// Logs is what the instance wrote so far, over all restarts.
-func (i *Instance) Logs(context.Context) (sandbox.Logs, error) { return i.logs.logs(), nil }
+// Logs is what the instance wrote so far, over all restarts. An error says that it could not be followed to its end.
+func (i *Instance) Logs(context.Context) (sandbox.Logs, error) {
+	r := i.current()
+	select {
+	case <-r.done:
+		return i.logs.logs(), i.explain("read its log", r.err)
+	default:
+		return i.logs.logs(), nil
+	}
+}
 
 // Wait waits until the main process ends. Docker does not tell a signal from an exit code above 128, so one of those
 // counts as the signal that it stands for.
