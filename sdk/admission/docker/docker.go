@@ -193,3 +193,6 @@ func failed(kind, ref string, err error) error {
 	}
 	return fmt.Errorf("%s %q: %w", kind, ref, err)
 }
+
+// Host is the daemon's address.
+func (e *Engine) Host() string { return e.api.DaemonHost() }
