@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/internal/nodecmd"
+	"github.com/plimsoll-dev/plimsoll/sdk/admission"
 	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	defsource "github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 )
@@ -34,6 +36,9 @@ func run() int {
 	if err == nil {
 		return 0
 	}
+	if exit, silent := errors.AsType[nodecmd.ExitError](err); silent {
+		return int(exit)
+	}
 	text := console.Clean(err.Error())
 	if _, dirty := errors.AsType[*defsource.DirtyError](err); dirty {
 		text += " (with --dirty)"
@@ -42,7 +47,7 @@ func run() int {
 	if _, incomplete := errors.AsType[*incompleteError](err); incomplete {
 		return 1
 	}
-	if errors.Is(err, attest.ErrDenied) {
+	if errors.Is(err, attest.ErrDenied) || errors.Is(err, admission.ErrDenied) {
 		return 1
 	}
 	return console.ExitCode(err)
@@ -62,6 +67,8 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 	out.flags(root)
 	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out), newSteps(out), newConvert(), newAudit(out),
 		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out))
+	root.AddCommand(newBundle(out))
+	root.AddCommand(nodecmd.Commands()...)
 	return root
 }
 

@@ -47,9 +47,10 @@ func TestScripts(t *testing.T) {
 			return stock(server)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"commit": commit,
-			"key":    key,
-			"size":   size,
+			"commit":  commit,
+			"key":     key,
+			"size":    size,
+			"lineage": recordLineage,
 		},
 		Condition: func(name string) (bool, error) {
 			t := &probe{TB: t}

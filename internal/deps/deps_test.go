@@ -65,7 +65,7 @@ var (
 		"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/attest", "sdk/attest/artifact", "sdk/attest/catalogs", "sdk/attest/kms", "sdk/attest/cosign",
 		"sdk/rebuild",
 		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
-		"sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
+		"sdk/admission/compile", "sdk/admission/evidence", "sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
 		"sdk/notify", "sdk/forge",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/move", "sdk/pipeline"}

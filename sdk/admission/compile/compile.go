@@ -268,7 +268,9 @@ func (w *walk) flush(ctx context.Context) error {
 			}
 			causes[x.image.Digest] = cause
 			digests = append(digests, x.image.Digest)
-			w.count.Images++
+			if x.image.Kind != lineage.KindIndex {
+				w.count.Images++
+			}
 		}
 		if err := w.indexes(ctx, digests, causes); err != nil {
 			return err
