@@ -67,6 +67,7 @@ var (
 		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
 		"sdk/admission/compile", "sdk/admission/evidence", "sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
 		"sdk/notify", "sdk/forge",
+		"sdk/buildservice/api", "sdk/buildservice/client", "sdk/buildservice/callers",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/move", "sdk/pipeline"}
 	judging    = []string{"sdk/catalog", "sdk/definition", "sdk/definition/inputs", "sdk/lint", "sdk/lint/rules"}

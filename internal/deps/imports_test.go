@@ -146,6 +146,19 @@ var mayImport = map[string][]string{
 	"sdk/forge/github":       {"github.com/google/go-github/v75"},
 	"sdk/forge/gitlab":       {"gitlab.com/gitlab-org/api/client-go"},
 	"sdk/move":               {"golang.org/x/sync"},
+	"sdk/buildservice": {
+		"github.com/danielgtaylor/huma/v2", // OpenAPI from the types
+		"github.com/google/go-containerregistry/pkg",
+		"github.com/jackc/pgx/v5",
+		"github.com/prometheus/client_golang",
+		"github.com/riverqueue/river",
+		"go.opentelemetry.io/otel",
+		"golang.org/x/time/rate",
+		"modernc.org/sqlite",
+	},
+	"sdk/buildservice/api":     nil, // what clients import: nothing but the standard library
+	"sdk/buildservice/client":  nil,
+	"sdk/buildservice/callers": {"github.com/coreos/go-oidc/v3/oidc"},
 	"sdk/pipeline": {
 		"github.com/google/go-containerregistry",
 		"go.opentelemetry.io/otel",
