@@ -163,3 +163,13 @@ func try(args ...string) string {
 		return err.Error()
 	}
 }
+
+// NeedsProgram needs a program in the PATH; its name is also the engine's.
+func NeedsProgram(t testing.TB, name string) {
+	t.Helper()
+	missing := ""
+	if _, err := exec.LookPath(name); err != nil {
+		missing = err.Error()
+	}
+	Needs(t, name, missing)
+}

@@ -34,6 +34,9 @@ type Project struct {
 	Platforms []string
 	// MaxPriority is the highest priority that a request may ask for. Default 2; 1 is higher.
 	MaxPriority int
+	// Cache names whose cache mounts its builds use. Default: Name, so that no project sees another's; give several the same
+	// to share on purpose.
+	Cache string
 	// Labels describe the project to the catalog's exceptions.
 	Labels map[string]string
 	// Network is what RUN steps may reach. Default: nothing.
@@ -51,6 +54,9 @@ func (p *Project) withDefaults() (Project, error) {
 	out := *p
 	if out.Team == "" {
 		out.Team = out.Name
+	}
+	if out.Cache == "" {
+		out.Cache = out.Name
 	}
 	if out.MaxPriority == 0 {
 		out.MaxPriority = 2

@@ -115,6 +115,7 @@ type Service struct {
 	mu      sync.Mutex
 	running map[string]context.CancelCauseFunc
 	ready   bool
+	tries   *buckets // of logging in
 }
 
 // ErrInUse says that another process has the directory.

@@ -21,6 +21,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/buildservice/api"
 	"github.com/plimsoll-dev/plimsoll/sdk/buildservice/callers"
 	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
+	"github.com/plimsoll-dev/plimsoll/sdk/registry/registrytest"
 )
 
 // site is a service with a shop, and tokens of two tenants and of Ops.
@@ -374,4 +375,13 @@ func TestTheAPIDescribesItself(t *testing.T) {
 			t.Fatal("it does not become ready")
 		}
 	}
+}
+
+func mustImage(t *testing.T) registrytest.Pushable {
+	t.Helper()
+	image, err := registrytest.Image(map[string]string{"x": "y"}, registrytest.ImageOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
 }

@@ -121,7 +121,7 @@ func (s *Service) deliver(ctx context.Context, run *store.Run, log *logger) (out
 			return nil, fmt.Errorf("the project's secrets: %w", err)
 		}
 	}
-	a := &attempt{Registry: registry, builder: delivery.Builder, lease: &s.lease, run: run, order: order, scope: project.Name, log: log}
+	a := &attempt{Registry: registry, builder: delivery.Builder, lease: &s.lease, run: run, order: order, scope: project.Cache, log: log}
 	delivery.Registry, delivery.Builder = a, a
 	stages := pipeline.NewRun(pipeline.Options{Now: s.opts.Now, Tracer: s.opts.Tracer, Events: func(e pipeline.Event) {
 		log.event(e)

@@ -54,3 +54,9 @@ func (s *Store) Lines(ctx context.Context, build string, after int64, limit int)
 	}
 	return lines, rows.Err()
 }
+
+// LastLine returns the number of a log's last line, 0 when it has none.
+func (s *Store) LastLine(ctx context.Context, build string) (last int64, err error) {
+	err = s.reads.QueryRowContext(ctx, s.sql(`SELECT COALESCE(MAX(seq), 0) FROM lines WHERE build = ?`), build).Scan(&last)
+	return last, err
+}
