@@ -42,8 +42,19 @@ type config struct {
 		Concurrent, Followers           int
 		Rate                            float64
 	}
-	Tracing struct{ Endpoint string }
-	Audit   struct{ Directory, Name string }
+	Tracing  struct{ Endpoint string }
+	Evidence struct {
+		Key            string
+		PassphraseFile string `yaml:"passphraseFile"`
+		Builder        string
+	}
+	Audit struct {
+		Directory, Name string
+		Checkpoints     struct {
+			Repository string
+			Every      duration
+		}
+	}
 	Callers struct {
 		Issuers []struct {
 			Name, URL, Audience string

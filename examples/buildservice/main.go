@@ -50,7 +50,7 @@ publishes, and it alone holds the credentials for that.
 Exit codes: 0 all is well, 1 the configuration is wrong, 2 it could not work.`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(newServe(), newCheck(), newToken(), newSchema())
+	root.AddCommand(newServe(), newCheck(), newToken(), newSweep(), newSchema())
 	return root
 }
 

@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/plimsoll-dev/plimsoll/internal/homes"
+	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	"github.com/plimsoll-dev/plimsoll/sdk/audit"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/buildservice"
@@ -57,7 +58,13 @@ func serve(ctx context.Context, cfg *config, out io.Writer) (err error) {
 	}
 	defer flush()
 	opts.Tracer = tracer
-	delivery, stop, err := engines(ctx, cfg, log)
+	key, err := cfg.key()
+	if err != nil {
+		return err
+	}
+	client := registry.New(registry.Options{Keychain: authn.DefaultKeychain, Log: log})
+	defer client.Close()
+	delivery, stop, err := engines(ctx, cfg, client, key)
 	if err != nil {
 		return err
 	}
@@ -68,6 +75,9 @@ func serve(ctx context.Context, cfg *config, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
+	if cfg.Audit.Checkpoints.Repository != "" {
+		go keepCheckpoints(ctx, cfg, opts.Audit, client, key, log)
+	}
 	return listen(ctx, cfg, service, log)
 }
 
@@ -203,7 +213,7 @@ func (p *project) options() (buildservice.Project, error) {
 }
 
 // engines starts what builds and tests, and returns the pipeline for each build and what stops the engines.
-func engines(ctx context.Context, cfg *config, log *slog.Logger) (func(context.Context, string) (pipeline.Delivery, error), func() error, error) {
+func engines(ctx context.Context, cfg *config, client *registry.Client, key *attest.Key) (func(context.Context, string) (pipeline.Delivery, error), func() error, error) {
 	if _, err := homes.LoadCatalog(cfg.Catalog); err != nil {
 		return nil, nil, err
 	}
@@ -215,17 +225,17 @@ func engines(ctx context.Context, cfg *config, log *slog.Logger) (func(context.C
 	if err != nil {
 		return nil, nil, errors.Join(err, builder.Close())
 	}
-	client := registry.New(registry.Options{Keychain: authn.DefaultKeychain, Log: log})
-	stop := func() error {
-		client.Close()
-		return errors.Join(sandbox.Close(), builder.Close())
+	stop := func() error { return errors.Join(sandbox.Close(), builder.Close()) }
+	var evidence *pipeline.Evidence
+	if key != nil {
+		evidence = &pipeline.Evidence{Signer: key, Store: attest.NewStore(client, attest.StoreOptions{}), Builder: cfg.Evidence.Builder}
 	}
 	return func(context.Context, string) (pipeline.Delivery, error) {
 		cat, err := homes.LoadCatalog(cfg.Catalog) // what Ops changed counts from the next build on
 		if err != nil {
 			return pipeline.Delivery{}, err
 		}
-		return pipeline.Delivery{Catalog: cat, Registry: client, Builder: builder, Sandbox: sandbox, Rules: rules.All()}, nil
+		return pipeline.Delivery{Catalog: cat, Registry: client, Builder: builder, Sandbox: sandbox, Rules: rules.All(), Evidence: evidence}, nil
 	}, stop, nil
 }
 

@@ -69,6 +69,7 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out))
 	root.AddCommand(newBundle(out))
 	root.AddCommand(nodecmd.Commands()...)
+	root.AddCommand(newRequestBuild(out))
 	return root
 }
 

@@ -37,7 +37,7 @@ type Shop struct {
 	Hook func(ctx context.Context, req build.Request) error
 
 	mu     sync.Mutex
-	builds map[string]int // by directory's Dockerfile text
+	builds int
 }
 
 const dockerfile = `FROM HOST/base/demo:1.4.9
@@ -60,7 +60,7 @@ bases:
 
 // Open makes a shop in a directory, with its registry at a loopback address ("" is any).
 func Open(dir, addr string) (_ *Shop, err error) {
-	s := &Shop{Dir: dir, Repository: filepath.Join(dir, "repository"), builds: map[string]int{}}
+	s := &Shop{Dir: dir, Repository: filepath.Join(dir, "repository")}
 	if s.Server, err = registrytest.Start(registrytest.Options{Addr: addr}); err != nil {
 		return nil, err
 	}
@@ -142,18 +142,14 @@ func (s *Shop) Delivery() pipeline.Delivery {
 func (s *Shop) Builds() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for _, count := range s.builds {
-		n += count
-	}
-	return n
+	return s.builds
 }
 
 // Builder makes an image of the context, and prints a few lines as a step would.
 func (s *Shop) Builder() build.Builder {
 	return build.Func(func(ctx context.Context, req build.Request) (*build.Result, error) {
 		s.mu.Lock()
-		s.builds[string(req.Dockerfile)]++
+		s.builds++
 		s.mu.Unlock()
 		if s.Hook != nil {
 			if err := s.Hook(ctx, req); err != nil {

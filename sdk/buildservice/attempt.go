@@ -116,3 +116,19 @@ func (a *attempt) Push(ctx context.Context, repository string, index v1.ImageInd
 	}
 	return pushed, err
 }
+
+// Tag implements [pipeline.Registry]. Tags come last, and only from the worker that still has the build.
+func (a *attempt) Tag(ctx context.Context, ref string, tags []string) error {
+	if err := a.run.InStage(ctx, "tag"); err != nil {
+		return fmt.Errorf("not tagged: %w", err)
+	}
+	ctx, done := a.lease.hold(ctx)
+	defer done()
+	if err := a.Registry.Tag(ctx, ref, tags); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	return nil
+}

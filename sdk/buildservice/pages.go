@@ -68,7 +68,9 @@ func (s *Service) pages(mux *http.ServeMux) {
 			http.ServeFileFS(w, r, static, name)
 		})
 	}
-	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) { s.show(w, r, "login", view{Title: "Log in"}, http.StatusOK) })
+	mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+		s.show(w, r, "login", view{Title: "Log in"}, http.StatusOK)
+	})
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("GET /{$}", s.page(s.buildsPage))

@@ -111,7 +111,7 @@ func (s *Service) deliver(ctx context.Context, run *store.Run, log *logger) (out
 		Load:      source.Options{Dir: request.Directory, Dockerfile: request.Dockerfile, Auth: project.Auth, CacheDir: filepath.Join(dir, "git")},
 		Labels:    project.Labels,
 		Platforms: request.Platforms, Target: request.Target, Args: request.Args, Network: project.Network,
-		Layout: filepath.Join(dir, "layout"), Tags: request.Tags,
+		Layout: filepath.Join(dir, "layout"), Tags: request.Tags, Invocation: run.ID,
 	}
 	if order.Publish, err = project.publish(request); err != nil {
 		return nil, err
