@@ -76,6 +76,8 @@ func Of(def *definition.Definition, plan *catalog.Plan) (*Move, error) {
 		m.after, err = definition.Apply(m.before, edits)
 	}
 	switch {
+	case def.Map != nil:
+		m.after, m.NoDiff = nil, "the definition is compiled from "+m.File+", and no word of a Dockerfile stands there"
 	case err != nil:
 		m.NoDiff = err.Error()
 	case len(edits) == 0:
