@@ -27,6 +27,7 @@ import (
 // mover is a run of the subcommand move.
 type mover struct {
 	src     source
+	from    trust
 	targets targeting
 	tell    telling
 	follow  following
@@ -59,7 +60,7 @@ Exit codes: 0 all is well, 1 definitions would be refused, 2 some could not be l
 		RunE: func(cmd *cobra.Command, _ []string) error { return m.run(cmd, out) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&m.catalog, "catalog", "", "catalog file or directory")
+	f.StringVar(&m.catalog, "catalog", "", homes.CatalogHelp)
 	_ = cmd.MarkFlagRequired("catalog")
 	m.targets.flags(cmd)
 	m.follow.flags(cmd)
@@ -70,6 +71,7 @@ Exit codes: 0 all is well, 1 definitions would be refused, 2 some could not be l
 	f.StringVar(&m.patches, "patches", "", "directory to write a patch for each definition to")
 	f.BoolVar(&m.apply, "apply", false, "write the change into the work tree")
 	f.StringVar(&m.state, "state", "", "directory for caches and the outbox (default: plimsoll in the user's cache directory)")
+	m.from.flags(cmd)
 	return cmd
 }
 
@@ -82,7 +84,9 @@ type moved struct {
 }
 
 func (m *mover) run(cmd *cobra.Command, out *output) (err error) {
-	cat, err := homes.LoadCatalog(m.catalog)
+	client := m.src.registry()
+	defer client.Close()
+	cat, err := m.from.load(cmd.Context(), m.catalog, m.state, client)
 	if err != nil {
 		return err
 	}
@@ -100,8 +104,6 @@ func (m *mover) run(cmd *cobra.Command, out *output) (err error) {
 	if box != nil {
 		defer func() { err = errors.Join(err, box.Close()) }()
 	}
-	client := m.src.registry()
-	defer client.Close()
 	survey := &move.Survey{Catalog: cat, Registry: client, Platforms: m.src.platforms, Workers: m.workers, Login: m.targets.login}
 	survey.Load.CacheDir = filepath.Join(state, "git")
 
