@@ -42,7 +42,7 @@ func serve(t testing.TB, program, more string) string {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "serve", config) //nolint:gosec // a test's own file
+	cmd := exec.CommandContext(t.Context(), program, "serve", config)
 	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
