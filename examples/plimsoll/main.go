@@ -47,6 +47,9 @@ func run() int {
 	if _, incomplete := errors.AsType[*incompleteError](err); incomplete {
 		return 1
 	}
+	if _, answer := errors.AsType[answerError](err); answer {
+		return 1
+	}
 	if errors.Is(err, attest.ErrDenied) || errors.Is(err, admission.ErrDenied) {
 		return 1
 	}
@@ -65,7 +68,7 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 	}
 	out := &output{}
 	out.flags(root)
-	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newTest(out), newSteps(out), newConvert(), newAudit(out),
+	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newLineage(out), newTest(out), newSteps(out), newConvert(), newAudit(out),
 		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out))
 	root.AddCommand(newBundle(out))
 	root.AddCommand(nodecmd.Commands()...)

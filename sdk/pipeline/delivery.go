@@ -54,6 +54,9 @@ type Delivery struct {
 	// Evidence signs and stores what a delivery did, before a tag names the image. Nil publishes unsigned images, which the
 	// record says and no policy of package attest accepts.
 	Evidence *Evidence
+	// Lineage is told what was published and what it was built from; a lineage.Store is one. It can be made anew from the
+	// registry. Nil tells nobody.
+	Lineage Lineage
 	// Notifier is told, once an image was built, that the catalog moved its definition to other bases. The same moves are
 	// the same event however often they are built. Best is a notify/outbox, which a dead channel does not slow. Default:
 	// nobody is told.
@@ -153,8 +156,22 @@ func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Deliv
 	out.Reference, err = Do(ctx, run, "publish", func(ctx context.Context) (string, error) {
 		return d.publish(ctx, order, out)
 	})
-	if out.Unsigned = d.Evidence == nil; err != nil || out.Unsigned {
+	if out.Unsigned = d.Evidence == nil; err != nil {
 		return err
+	}
+	if err := d.vouch(ctx, run, order, out); err != nil || d.Lineage == nil {
+		return err
+	}
+	_, err = Do(ctx, run, "lineage", func(ctx context.Context) (string, error) {
+		return "", d.record(ctx, run, order, out)
+	})
+	return err
+}
+
+// vouch leaves the evidence, and only then the tags.
+func (d *Delivery) vouch(ctx context.Context, run *Run, order Order, out *Delivered) (err error) {
+	if d.Evidence == nil {
+		return nil
 	}
 	out.Evidence, err = Do(ctx, run, "evidence", func(ctx context.Context) ([]Issued, error) {
 		return d.prove(ctx, run, order, out)
