@@ -51,7 +51,7 @@ func StartContainerd(t testing.TB, pause, nri, verifiers string) *Containerd {
 		if t.Failed() {
 			t.Logf("containerd:\n%s", tail(c.log.String(), 6000))
 		}
-		_ = exec.CommandContext(context.Background(), "sh", "-c", "for m in $(grep -o '"+dir+"[^ ]*' /proc/mounts | sort -r); do umount -l $m; done").Run()
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", "for m in $(grep -o '"+dir+"[^ ]*' /proc/mounts | sort -r); do umount -l $m; done").Run()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Log(err)
 		}

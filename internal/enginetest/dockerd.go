@@ -44,7 +44,7 @@ func StartDockerd(t testing.TB, args ...string) *Dockerd {
 		if t.Failed() {
 			t.Logf("dockerd:\n%s", tail(d.log.String(), 4000))
 		}
-		_ = exec.CommandContext(context.Background(), "sh", "-c", "for m in $(grep -o '"+dir+"[^ ]*' /proc/mounts | sort -r); do umount -l $m; done").Run()
+		_ = exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", "for m in $(grep -o '"+dir+"[^ ]*' /proc/mounts | sort -r); do umount -l $m; done").Run()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Log(err)
 		}

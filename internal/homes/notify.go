@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,9 +61,7 @@ func openChannel(c notify.ChannelConfig, secrets string) (notify.Channel, error)
 		return shoutrrr.New(address)
 	}
 	headers := map[string]string{}
-	for name, value := range c.Headers {
-		headers[name] = value
-	}
+	maps.Copy(headers, c.Headers)
 	for name, secret := range c.HeaderSecrets {
 		if headers[name], err = readSecret(secrets, secret); err != nil {
 			return nil, err

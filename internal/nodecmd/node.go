@@ -81,7 +81,7 @@ at its registry, and with --local by Docker. Exit code 1 means that it may not.`
 		if err != nil {
 			return err
 		}
-		defer closeGate()
+		defer func() { _ = closeGate() }()
 		image, err := identify(cmd.Context(), config, args[0], local)
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ func NewSweep() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		defer closeGate()
+		defer func() { _ = closeGate() }()
 		if len(hosts) == 0 {
 			hosts = []string{""}
 		}
@@ -407,7 +407,7 @@ so put a script there: exec plimsoll gate verifier "$@"`,
 			if err != nil {
 				return err
 			}
-			defer closeGate()
+			defer func() { _ = closeGate() }()
 			if code := verifier.Run(cmd.Context(), gate, args, cmd.OutOrStdout()); code != 0 {
 				return ExitError(code)
 			}

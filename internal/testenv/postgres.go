@@ -19,13 +19,13 @@ func Postgres(t testing.TB) string {
 	t.Helper()
 	programs, missing := postgresPrograms()
 	Needs(t, "postgres", missing)
-	dir, err := os.MkdirTemp("", "pg") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "pg") //nolint:usetesting // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	run := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.Command(filepath.Join(programs, name), args...)
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(programs, name), args...)
 		if os.Geteuid() == 0 { // PostgreSQL refuses to be root
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		}

@@ -33,7 +33,9 @@ func serve(t testing.TB, program, more string) string {
 		t.Fatal(err)
 	}
 	host := listener.Addr().String()
-	listener.Close()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
 
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yml")
@@ -58,7 +60,7 @@ func serve(t testing.TB, program, more string) string {
 		}
 		resp, err := http.DefaultClient.Do(req)
 		if err == nil {
-			resp.Body.Close()
+			_ = resp.Body.Close()
 			return host
 		}
 		if time.Now().After(deadline) {

@@ -10,9 +10,9 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 )
 
-func sign(t testing.TB, key *attest.Key, payloadType, payload string) *attest.Bundle {
+func signHello(t testing.TB, key *attest.Key) *attest.Bundle {
 	t.Helper()
-	bundle, err := key.Sign(t.Context(), payloadType, []byte(payload))
+	bundle, err := key.Sign(t.Context(), "text/plain", []byte("hello"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func sign(t testing.TB, key *attest.Key, payloadType, payload string) *attest.Bu
 
 func TestBundlesComeBackByteForByte(t *testing.T) {
 	key := newKey(t, attest.ECDSA)
-	bundle := sign(t, key, "text/plain", "hello")
+	bundle := signHello(t, key)
 	spaced := bytes.ReplaceAll(bundle.Bytes(), []byte(","), []byte(" ,\n"))
 	parsed, err := attest.ParseBundle(spaced)
 	if err != nil {
@@ -39,7 +39,7 @@ func TestBundlesComeBackByteForByte(t *testing.T) {
 func TestTamperedBundles(t *testing.T) {
 	key, thief := newKey(t, attest.ECDSA), newKey(t, attest.ECDSA)
 	trusted := attest.Keys{{Key: key.Public()}}
-	bundle, foreign := string(sign(t, key, "text/plain", "hello").Bytes()), string(sign(t, thief, "text/plain", "hello").Bytes())
+	bundle, foreign := string(signHello(t, key).Bytes()), string(signHello(t, thief).Bytes())
 	between := func(s, after, before string) string {
 		_, s, _ = strings.Cut(strings.ReplaceAll(s, `": "`, `":"`), after)
 		s, _, _ = strings.Cut(s, before)

@@ -12,7 +12,7 @@ import (
 func FuzzParseBundle(f *testing.F) {
 	key := newKey(f, attest.ECDSA)
 	trusted := attest.Keys{{Key: newKey(f, attest.ECDSA).Public()}, {Key: newKey(f, attest.Ed25519).Public()}}
-	f.Add(sign(f, key, "text/plain", "hello").Bytes())
+	f.Add(signHello(f, key).Bytes())
 	f.Add(statement(f, key, provenance.Type, origin(nil), attest.Subject{Digest: map[string]string{"sha256": "00"}}).Bytes())
 	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{"payloadType":"x","signatures":[{}]}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -90,7 +90,7 @@ func isEncrypted(block *pem.Block) bool {
 }
 
 func newFileKey(private crypto.PrivateKey) (*Key, error) {
-	if pair, ok := private.(crypto.Signer); !ok || cryptoutils.ValidatePubKey(pair.Public()) != nil {
+	if pair, ok := private.(crypto.Signer); !ok || cryptoutils.ValidatePubKey(pair.Public()) != nil { //nolint:staticcheck // its successor is a module of its own, for certificates; size and curve are what matters here
 		return nil, fmt.Errorf("private key: %w: use Ed25519, ECDSA (P-256, P-384, P-521) or RSA (2048, 3072 or 4096 bits)", ErrMalformed)
 	}
 	signer, err := signature.LoadDefaultSigner(private)

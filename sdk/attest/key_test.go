@@ -165,7 +165,7 @@ func TestKeysDoNotShow(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	old, new := newKey(t, attest.ECDSA), newKey(t, attest.Ed25519)
+	old, renewed := newKey(t, attest.ECDSA), newKey(t, attest.Ed25519)
 	indent := func(pem []byte) string { return strings.ReplaceAll(strings.TrimSpace(string(pem)), "\n", "\n      ") }
 	keys, err := attest.LoadKeys("keys.yaml", fmt.Appendf(nil, `keys:
   - name: build service 2025
@@ -176,7 +176,7 @@ func TestRotation(t *testing.T) {
     publicKey: |
       %s
     from: 2026-11-01T00:00:00Z
-`, indent(old.Public().PEM()), indent(new.Public().PEM())))
+`, indent(old.Public().PEM()), indent(renewed.Public().PEM())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,12 +187,12 @@ func TestRotation(t *testing.T) {
 		want string
 	}{
 		{"old before", old, now.AddDate(0, -1, 0), ""},
-		{"new before", new, now.AddDate(0, -1, 0), "not signed by anyone trusted: the key build service 2026 is trusted from 2026-11-01T00:00:00Z on, and it is 2026-10-25T12:00:00Z"},
+		{"renewed before", renewed, now.AddDate(0, -1, 0), "not signed by anyone trusted: the key build service 2026 is trusted from 2026-11-01T00:00:00Z on, and it is 2026-10-25T12:00:00Z"},
 		{"old in between", old, now, ""},
-		{"new in between", new, now, ""},
+		{"renewed in between", renewed, now, ""},
 		{"old on its last day", old, time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC), ""},
 		{"old after", old, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), "not signed by anyone trusted: the key build service 2025 was trusted until 2026-12-01T00:00:00Z, and it is 2026-12-01T00:00:00Z"},
-		{"new after", new, now.AddDate(1, 0, 0), ""},
+		{"renewed after", renewed, now.AddDate(1, 0, 0), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bundle, err := test.key.Sign(t.Context(), "text/plain", []byte("hello"))

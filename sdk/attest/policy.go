@@ -62,7 +62,7 @@ func (p Policy) compile() (*compiled, error) {
 	missing(p.UnsafeNoProvenance && len(p.Builders)+len(p.Sources) > 0, "it names builders or repositories and does without provenance, which has them")
 	var err error
 	if c.sources, err = catalog.ParseRepositories(p.Sources...); err != nil {
-		problems = append(problems, fmt.Errorf("Sources: %w", err))
+		problems = append(problems, fmt.Errorf("its Sources: %w", err))
 	}
 	if !p.UnsafeUnlinted {
 		r := LintPassed()

@@ -33,7 +33,7 @@ func LoadPublicKey(src []byte) (PublicKey, error) {
 }
 
 func newPublicKey(public crypto.PublicKey) (PublicKey, error) {
-	if err := cryptoutils.ValidatePubKey(public); err != nil {
+	if err := cryptoutils.ValidatePubKey(public); err != nil { //nolint:staticcheck // its successor is a module of its own, for certificates; size and curve are what matters here
 		return PublicKey{}, fmt.Errorf("public key: %w: use Ed25519, ECDSA (P-256, P-384, P-521) or RSA (2048, 3072 or 4096 bits)", ErrMalformed)
 	}
 	verifier, err := signature.LoadDefaultVerifier(public)

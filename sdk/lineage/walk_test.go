@@ -157,10 +157,14 @@ func TestOfRepository(t *testing.T) {
 		tag  func(string) bool
 		want string
 	}{
-		{"one tag", func(tag string) bool { return tag == "12.8" },
-			"app runtime 1 build record\nsaid runtime 1 base annotation docker.io/library/debian:12.8\nnodigest runtime 1 base annotation docker.io/library/debian:12.8\nonsaid runtime 2 base annotation\n"},
-		{"a tag that moved", func(tag string) bool { return tag == "12" },
-			"newer runtime 1 build record\nolder runtime 1 build record\napp runtime 1 build record\n"},
+		{
+			"one tag", func(tag string) bool { return tag == "12.8" },
+			"app runtime 1 build record\nsaid runtime 1 base annotation docker.io/library/debian:12.8\nnodigest runtime 1 base annotation docker.io/library/debian:12.8\nonsaid runtime 2 base annotation\n",
+		},
+		{
+			"a tag that moved", func(tag string) bool { return tag == "12" },
+			"newer runtime 1 build record\nolder runtime 1 build record\napp runtime 1 build record\n",
+		},
 		{"all", nil, "newer runtime 1 build record\nolder runtime 1 build record\napp runtime 1 build record\n" +
 			"bare runtime 1 base annotation docker.io/library/debian\nnodigest runtime 1 base annotation docker.io/library/debian:12.8\nsaid runtime 1 base annotation docker.io/library/debian:12.8\nonsaid runtime 2 base annotation\n"},
 	} {

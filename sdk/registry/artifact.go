@@ -79,7 +79,8 @@ func (c *Client) PushArtifact(ctx context.Context, repository string, a Artifact
 			return name.Digest{}, c.fail(ctx, op, repository, repo, err)
 		}
 	}
-	if err := pusher.Put(ctx, ref, manifest); err != nil {
+	err = c.transport.retry(ctx, "put "+ref.String(), func(int) error { return pusher.Put(ctx, ref, manifest) })
+	if err != nil {
 		return name.Digest{}, c.fail(ctx, op, repository, repo, err)
 	}
 	if a.Subject != nil {

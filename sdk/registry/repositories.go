@@ -39,7 +39,7 @@ func (c *Client) Repositories(ctx context.Context, registry string, page func([]
 				full = append(full, reg.Name()+"/"+repository)
 			}
 			if stopped = page(full); stopped != nil {
-				return nil
+				return nil //nolint:nilerr // the caller stopped it; that is told below
 			}
 		}
 		return nil

@@ -201,14 +201,16 @@ func temporary(err error) bool {
 	return strings.Contains(err.Error(), "server closed idle connection") || strings.Contains(err.Error(), "http2: ")
 }
 
-// lostUpload says whether a registry forgot an upload, as it does when it restarts.
+// lostUpload says whether a registry forgot an upload, as it does when it restarts. distribution 2.8 also loses sight of a
+// blob for the moment in which somebody else uploads the same one: it reads the blob's link while it is written, and calls
+// the digest in it invalid and the blob unknown.
 func lostUpload(err *transport.Error) bool {
+	codes := map[transport.ErrorCode]bool{}
 	for _, d := range err.Errors {
-		if d.Code == transport.BlobUploadUnknownErrorCode || d.Code == transport.BlobUploadInvalidErrorCode {
-			return true
-		}
+		codes[d.Code] = true
 	}
-	return false
+	return codes[transport.BlobUploadUnknownErrorCode] || codes[transport.BlobUploadInvalidErrorCode] ||
+		codes[transport.DigestInvalidErrorCode] && codes[transport.ManifestBlobUnknownErrorCode]
 }
 
 // retryAfter reads the header's seconds, or its date as seen from the server's own clock.

@@ -162,8 +162,10 @@ func TestOptions(t *testing.T) {
 func TestErrorsDeny(t *testing.T) {
 	plugin := dockerauthz.New(newGate(), engine{errors.New("the daemon is busy")}, dockerauthz.Options{})
 	for _, q := range []any{
-		question{"POST", "/containers/create", []byte(`{"Image":"good:1"}`)}, question{"POST", "/containers/good/start", nil},
-		"what?", map[string]any{"RequestBody": 7},
+		question{"POST", "/containers/create", []byte(`{"Image":"good:1"}`)},
+		question{"POST", "/containers/good/start", nil},
+		"what?",
+		map[string]any{"RequestBody": 7},
 	} {
 		if allow, message := ask(t, plugin, q); allow || message == "" {
 			t.Errorf("%v: %v %q", q, allow, message)

@@ -121,8 +121,10 @@ func TestPrepare(t *testing.T) {
 		{name: "banned image mount, inline", words: "--mount=dst=/x,TYPE=Image,source=registry.example/bad:1 registry.example/good:1", want: "!BAN-7"},
 		{name: "image mount without a source", words: "--mount type=image,dst=/x registry.example/good:1", want: "!no source"},
 		{name: "other mounts", words: "--mount type=bind,src=/a,dst=/b registry.example/good:1", want: "--mount type=bind,src=/a,dst=/b " + pinned},
-		{name: "flags of all kinds", words: "-itd --name=x --rm=true -v /a:/b -uroot -e=A --network host -w/x registry.example/good:1 -it sh --rm",
-			want: "-itd --name=x --rm=true -v /a:/b -uroot -e=A --network host -w/x " + pinned + " -it sh --rm"},
+		{
+			name: "flags of all kinds", words: "-itd --name=x --rm=true -v /a:/b -uroot -e=A --network host -w/x registry.example/good:1 -it sh --rm",
+			want: "-itd --name=x --rm=true -v /a:/b -uroot -e=A --network host -w/x " + pinned + " -it sh --rm",
+		},
 		{name: "a flag with a value that looks like an image", words: "--name registry.example/good:1 registry.example/bad:1", want: "!BAN-7"},
 		{name: "a boolean flag does not eat the image", words: "--init registry.example/bad:1 registry.example/good:1", want: "!BAN-7"},
 		{name: "short flags whose last one has a value", words: "-ite registry.example/good:1 registry.example/bad:1", want: "!BAN-7"},

@@ -113,7 +113,9 @@ func (r *Report) Write(w io.Writer) error {
 		for _, f := range j.Decision.Findings {
 			why = append(why, f.Message+" ("+f.Rule+")")
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", j.Decision.Outcome, label(j.Instance), j.Instance.Image.Name(), strings.Join(why, "; "))
+		if _, err := fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", j.Decision.Outcome, label(j.Instance), j.Instance.Image.Name(), strings.Join(why, "; ")); err != nil {
+			return err
+		}
 	}
 	if err := t.Flush(); err != nil {
 		return err

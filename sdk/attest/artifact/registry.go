@@ -10,11 +10,12 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 )
 
-// Pusher and Puller are what is needed of a registry; *registry.Client is both.
 type (
+	// Pusher is what is needed of a registry to push; *registry.Client is one.
 	Pusher interface {
 		PushArtifact(ctx context.Context, repository string, a registry.Artifact, opts registry.PushOptions) (name.Digest, error)
 	}
+	// Puller is what is needed of a registry to pull; *registry.Client is one.
 	Puller interface {
 		Artifact(ctx context.Context, ref string, limit int64) (*registry.Artifact, error)
 	}

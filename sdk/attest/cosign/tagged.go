@@ -66,7 +66,7 @@ func (s *Signatures) tagged(ctx context.Context, image name.Digest, key attest.P
 func signs(list v1.Image, layer v1.Descriptor, image name.Digest, verifier signature.Verifier) (bool, error) {
 	sig, err := base64.StdEncoding.DecodeString(layer.Annotations[signatureAnnotation])
 	if string(layer.MediaType) != payloadType || err != nil || len(sig) == 0 {
-		return false, nil //nolint:nilerr // no signature
+		return false, nil
 	}
 	if layer.Size > maxPayload {
 		return false, fmt.Errorf("payload %s has %d bytes; %d are read", layer.Digest, layer.Size, maxPayload)
@@ -89,7 +89,7 @@ func signs(list v1.Image, layer v1.Descriptor, image name.Digest, verifier signa
 	}
 	var named payload.Cosign
 	if err := json.Unmarshal(raw, &named); err != nil {
-		return false, nil //nolint:nilerr // the key has signed something else
+		return false, nil
 	}
 	return named.Image.DigestStr() == image.DigestStr(), nil
 }

@@ -176,12 +176,12 @@ func issue(r *http.Request, parent *x509.Certificate, parentKey *ecdsa.PrivateKe
 }
 
 // token is an identity provider's, whose signature the authority takes at its word.
-func token(email, signed string) string {
+func token(signed string) string {
 	part := func(v any) string {
 		raw, _ := json.Marshal(v)
 		return base64.RawURLEncoding.EncodeToString(raw)
 	}
-	return part(map[string]string{"alg": "ES256"}) + "." + part(map[string]any{"email": email, "email_verified": true, "iss": issuer, "sub": email}) + "." + signed
+	return part(map[string]string{"alg": "ES256"}) + "." + part(map[string]any{"email": subject, "email_verified": true, "iss": issuer, "sub": subject}) + "." + signed
 }
 
 func (a *authority) signer(t *testing.T, token string) *keyless.Signer {
@@ -209,7 +209,7 @@ const statement = `{"_type":"https://in-toto.io/Statement/v1","subject":[{"name"
 
 func TestSignAndVerify(t *testing.T) {
 	a := newAuthority(t)
-	bundle, err := a.signer(t, token(subject, "c2lnbmVk")).Sign(t.Context(), attest.StatementMediaType, []byte(statement))
+	bundle, err := a.signer(t, token("c2lnbmVk")).Sign(t.Context(), attest.StatementMediaType, []byte(statement))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestUntrusted(t *testing.T) {
 	a, other := newAuthority(t), newAuthority(t)
 	id := keyless.Identity{Issuer: issuer, Subject: subject}
 	sign := func(a *authority) *attest.Bundle {
-		bundle, err := a.signer(t, token(subject, "c2lnbmVk")).Sign(t.Context(), attest.StatementMediaType, []byte(statement))
+		bundle, err := a.signer(t, token("c2lnbmVk")).Sign(t.Context(), attest.StatementMediaType, []byte(statement))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -347,7 +347,7 @@ func TestTransparencyLog(t *testing.T) {
 // A token is as good as a key while it lasts: no error has it, even where a server sends it back.
 func TestTokensDoNotShow(t *testing.T) {
 	a := newAuthority(t)
-	secret := token(subject, "dW5zaWduZWQtc2VjcmV0")
+	secret := token("dW5zaWduZWQtc2VjcmV0")
 	_, err := a.signer(t, secret).Sign(t.Context(), attest.StatementMediaType, []byte(statement))
 	if err == nil || strings.Contains(err.Error(), "dW5zaWduZWQtc2VjcmV0") || strings.Contains(err.Error(), strings.Split(secret, ".")[1]) {
 		t.Errorf("got %v", err)
@@ -357,7 +357,7 @@ func TestTokensDoNotShow(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := a.signer(t, token(subject, "c2lnbmVk")).Sign(ctx, attest.StatementMediaType, []byte(statement)); !errors.Is(err, context.Canceled) {
+	if _, err := a.signer(t, token("c2lnbmVk")).Sign(ctx, attest.StatementMediaType, []byte(statement)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -365,7 +365,9 @@ func TestTokensDoNotShow(t *testing.T) {
 func TestHalfMade(t *testing.T) {
 	tok := func(context.Context) (string, error) { return "", errors.New("no token here") }
 	for _, opts := range []keyless.Options{
-		{}, {Fulcio: "https://fulcio.example"}, {Fulcio: "https://fulcio.example", Token: tok},
+		{},
+		{Fulcio: "https://fulcio.example"},
+		{Fulcio: "https://fulcio.example", Token: tok},
 		{Token: tok, Logs: []string{"https://rekor.example"}},
 	} {
 		if s, err := keyless.NewSigner(opts); err == nil || s != nil {

@@ -135,7 +135,7 @@ func order(s catalog.State) int {
 }
 
 func base(b catalog.Base, at time.Time) Base {
-	images := strings.TrimSpace(strings.TrimPrefix(b.Selector.String(), b.Repository))
+	images := strings.TrimSpace(strings.TrimPrefix(b.String(), b.Repository))
 	out := Base{
 		Repository: b.Repository, Images: cmp.Or(images, "all"), State: b.State, Kinds: b.Kinds, Platforms: b.Platforms,
 		Owner: b.Owner, Note: b.Note, Place: b.Place.String(),

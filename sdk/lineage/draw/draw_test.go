@@ -59,7 +59,9 @@ func TestSVG(t *testing.T) {
 			}
 			boxes++
 			var y float64
-			fmt.Sscan(start.Attr[1].Value, &y)
+			if _, err := fmt.Sscan(start.Attr[1].Value, &y); err != nil {
+				t.Fatal(err)
+			}
 			columns[start.Attr[0].Value] = append(columns[start.Attr[0].Value], y)
 		}
 		if lines := strings.Count(b.String(), "<path d=\"M") - 6; boxes != n || lines != max(0, n-1) {

@@ -42,7 +42,7 @@ func newLayout(g lineage.Graph) *layout {
 		for c := range l.order {
 			l.arrange(c, l.below)
 		}
-		for c := len(l.order) - 1; c >= 0; c-- {
+		for c := range slices.Backward(l.order) {
 			l.arrange(c, l.above)
 		}
 	}

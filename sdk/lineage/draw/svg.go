@@ -46,7 +46,7 @@ func SVG(w io.Writer, g lineage.Graph) error {
 
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" font-family="DejaVu Sans, Verdana, sans-serif" font-size="10">`+"\n", width, height, width, height)
-	b.WriteString(`<rect width="100%" height="100%" fill="#ffffff"/>` + "\n")
+	fmt.Fprint(b, `<rect width="100%" height="100%" fill="#ffffff"/>` + "\n")
 	key(b, g.More)
 	top := func(i int) float64 { return margin + legend + l.row[i]*rowHeight }
 	for _, link := range g.Links {
@@ -71,7 +71,7 @@ func SVG(w io.Writer, g lineage.Graph) error {
 		fmt.Fprintf(b, `<g><title>%s</title><rect x="%.1f" y="%.1f" width="%.1f" height="%d" rx="4" fill="%s" stroke="%s" stroke-width="%s"/><text x="%.1f" y="%.1f" fill="#1f2328">%s</text></g>`+"\n",
 			escaped(tooltip(n)), x, y, widths[l.column[i]], boxHeight, fill, stroke, thick, x+6, y+boxHeight-5.5, escaped(labels[i]))
 	}
-	b.WriteString("</svg>\n")
+	fmt.Fprint(b, "</svg>\n")
 	return b.Flush()
 }
 

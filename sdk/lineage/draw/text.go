@@ -50,7 +50,7 @@ func label(n lineage.Node) string {
 // DOT writes the graph for Graphviz (https://graphviz.org/doc/info/lang.html).
 func DOT(w io.Writer, g lineage.Graph) error {
 	b := bufio.NewWriter(w)
-	b.WriteString("digraph lineage {\n\trankdir=LR;\n\tnode [shape=box, style=rounded, fontname=\"sans-serif\"];\n")
+	fmt.Fprint(b, "digraph lineage {\n\trankdir=LR;\n\tnode [shape=box, style=rounded, fontname=\"sans-serif\"];\n")
 	for i, n := range g.Nodes {
 		extra := ""
 		if n.Meant {
@@ -64,7 +64,7 @@ func DOT(w io.Writer, g lineage.Graph) error {
 	if g.More > 0 {
 		fmt.Fprintf(b, "\tmore [label=\"and %d more\", shape=plaintext];\n", g.More)
 	}
-	b.WriteString("}\n")
+	fmt.Fprint(b, "}\n")
 	return b.Flush()
 }
 
@@ -85,7 +85,7 @@ func said(e lineage.Edge) string {
 // forge may refuse one of more than a few hundred links.
 func Mermaid(w io.Writer, g lineage.Graph) error {
 	b := bufio.NewWriter(w)
-	b.WriteString("flowchart LR\n")
+	fmt.Fprint(b, "flowchart LR\n")
 	for i, n := range g.Nodes {
 		fmt.Fprintf(b, "    n%d[\"%s\"]\n", i, entities(label(n)))
 	}

@@ -50,7 +50,8 @@ func tagsOf(t *testing.T, s lineage.Store) {
 	put(t, s, lineage.Batch{
 		Images: []lineage.Image{amd, index("both", amd)},
 		Tags: []lineage.Tag{
-			{Repository: "a", Name: "1", Digest: digest("both")}, {Repository: "b", Name: "1", Digest: amd.Digest},
+			{Repository: "a", Name: "1", Digest: digest("both")},
+			{Repository: "b", Name: "1", Digest: amd.Digest},
 			{Repository: "c", Name: "1", Digest: digest("else")},
 		},
 	})

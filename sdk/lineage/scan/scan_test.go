@@ -90,8 +90,12 @@ func layer(t *testing.T, level int, mediaType types.MediaType) v1.Layer {
 	if err := w.WriteHeader(&tar.Header{Name: "file", Size: int64(len(body)), Mode: 0o644}); err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(w, body)
-	w.Close()
+	if _, err := io.WriteString(w, body); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
 	return must(tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b.Bytes())), nil },
 		tarball.WithCompressionLevel(level), tarball.WithMediaType(mediaType)))
 }

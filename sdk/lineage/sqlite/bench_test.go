@@ -83,7 +83,7 @@ func fill(b *testing.B, f fleet) (lineage.Store, string) {
 }
 
 // sizes are 10 to 10,000 images, and as many as LINEAGE_IMAGES says: 1000000 takes some minutes.
-func sizes(b *testing.B) []int {
+func sizes() []int {
 	list := []int{10, 100, 1000, 10_000}
 	if n, err := strconv.Atoi(os.Getenv("LINEAGE_IMAGES")); err == nil {
 		return []int{n}
@@ -93,7 +93,7 @@ func sizes(b *testing.B) []int {
 
 // BenchmarkFill puts a fleet into an empty file, in batches of 2,000.
 func BenchmarkFill(b *testing.B) {
-	for _, n := range sizes(b) {
+	for _, n := range sizes() {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			f := fleet{n, max(n/50, 10)}
 			for b.Loop() {
@@ -110,7 +110,7 @@ func BenchmarkFill(b *testing.B) {
 // BenchmarkDerived asks for everything on a hundredth of the bottom level, through all ten levels: of 1,000,000 images that
 // is some 10,000.
 func BenchmarkDerived(b *testing.B) {
-	for _, n := range sizes(b) {
+	for _, n := range sizes() {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			f := fleet{n, max(n/50, 10)}
 			store, _ := fill(b, f)

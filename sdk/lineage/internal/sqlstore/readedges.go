@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"iter"
+	"slices"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/lineage"
 )
@@ -163,13 +164,13 @@ func (s *Store) underLayers(ctx context.Context, ids string, yield func(lineage.
 				return nil
 			}
 		}
-		for n := len(a.below) - 1; n >= 0; n-- {
-			for _, base := range owners[a.below[n]] {
+		for _, v := range slices.Backward(a.below) {
+			for _, base := range owners[v] {
 				if !yield(lineage.LayerEdge(a.image, base.Digest, base.Layers)) {
 					return nil
 				}
 			}
-			if len(owners[a.below[n]]) > 0 {
+			if len(owners[v]) > 0 {
 				break
 			}
 		}
