@@ -4,13 +4,12 @@ package ci
 import (
 	"bytes"
 	"context"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"net/http/httptest"
 
 	"go.yaml.in/yaml/v4"
 

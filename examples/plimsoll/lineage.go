@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,12 +123,7 @@ type answerError string
 func (e answerError) Error() string { return string(e) }
 
 func contains(list []string, s string) bool {
-	for _, one := range list {
-		if one == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list, s)
 }
 
 // inventory reads the packages of an image from its layers.

@@ -221,7 +221,7 @@ func table(w io.Writer, style console.Style, all []moved) error {
 			if d.Move.NoDiff != "" {
 				say("          no patch: %s\n", console.Clean(d.Move.NoDiff))
 			}
-			say("%s", d.followed.String())
+			say("%s", d.String())
 		case "refused":
 			say("%s %s: %s\n", style.Bad("refused  "), name, console.Clean(d.Refused[0].String()))
 		case "failed":

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -66,11 +67,12 @@ type deniedError struct{ *attest.DeniedError }
 
 // Error has a line for each reason.
 func (e *deniedError) Error() string {
-	text := e.Reference + ": denied"
+	var text strings.Builder
+	text.WriteString(e.Reference + ": denied")
 	for _, reason := range e.Reasons {
-		text += "\n  " + reason
+		text.WriteString("\n  " + reason)
 	}
-	return text
+	return text.String()
 }
 
 // Unwrap returns the SDK's error.

@@ -203,7 +203,7 @@ func (r *run) start(ctx context.Context) error {
 	}
 	for time.Since(began) < 30*time.Second {
 		if address, err := os.ReadFile(filepath.Join(r.dir, "address")); err == nil {
-			if answer, err := http.Get(string(address) + "/readyz"); err == nil {
+			if answer, err := get(string(address) + "/readyz"); err == nil {
 				_ = answer.Body.Close()
 				if answer.StatusCode == http.StatusOK {
 					r.recovered = append(r.recovered, time.Since(began))
@@ -325,4 +325,12 @@ func (r *run) tagged(ctx context.Context, repository string) []string {
 		return nil
 	}
 	return slices.DeleteFunc(tags, func(t string) bool { return strings.HasPrefix(t, "sha256-") })
+}
+
+func get(address string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(req)
 }

@@ -29,7 +29,13 @@ func (s *site) browse(who string) *http.Client {
 		s.t.Fatal(err)
 	}
 	c := &http.Client{Jar: jar}
-	answer, err := c.PostForm(s.server.URL+"/login", url.Values{"token": {s.tokens[who]}})
+	form := url.Values{"token": {s.tokens[who]}}.Encode()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.server.URL+"/login", strings.NewReader(form))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	answer, err := c.Do(req)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -56,7 +62,11 @@ func TestPagesAreForThoseWhoLoggedIn(t *testing.T) {
 		{"ops", "/audit", 200},
 		{"ops", "/nothing", 404},
 	} {
-		answer, err := s.browse(test.who).Get(s.server.URL + test.path)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL+test.path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := s.browse(test.who).Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +100,7 @@ func chromium(t *testing.T) context.Context {
 	testenv.NeedsProgram(t, "chromium")
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.WSURLReadTimeout(time.Minute))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -119,7 +129,7 @@ func chromium(t *testing.T) context.Context {
 }
 
 // look takes a picture of the page as it is, in light and dark, into the directory of PLIMSOLL_SCREENSHOTS if there is one.
-func look(t *testing.T, ctx context.Context, name string, width, height int64) {
+func look(ctx context.Context, t *testing.T, name string, width, height int64) {
 	t.Helper()
 	dir := os.Getenv("PLIMSOLL_SCREENSHOTS")
 	for _, scheme := range []string{"light", "dark"} {
@@ -177,16 +187,16 @@ func TestPagesInARealBrowser(t *testing.T) {
 	if title != "Builds · Plimsoll" || focused != "skip" {
 		t.Errorf("the title is %q, the first tab stop %q", title, focused)
 	}
-	look(t, ctx, "builds", 1200, 700)
-	look(t, ctx, "builds-phone", 390, 800)
+	look(ctx, t, "builds", 1200, 700)
+	look(ctx, t, "builds-phone", 390, 800)
 	if err := chromedp.Run(ctx, chromedp.Evaluate(`document.documentElement.scrollWidth > document.documentElement.clientWidth`, &overflow)); err != nil || overflow {
 		t.Errorf("on a phone the page is wider than the screen: %v, %v", overflow, err)
 	}
 	if err := chromedp.Run(ctx, chromedp.Navigate(s.server.URL+"/builds/"+refused.ID), chromedp.WaitVisible(`.finding mark`)); err != nil {
 		t.Fatal(err)
 	}
-	look(t, ctx, "refused", 1200, 1100)
-	look(t, ctx, "refused-phone", 390, 1400)
+	look(ctx, t, "refused", 1200, 1100)
+	look(ctx, t, "refused-phone", 390, 1400)
 	if err := chromedp.Run(ctx,
 		chromedp.Navigate(s.server.URL+"/builds/"+running.ID),
 		chromedp.Poll(`document.getElementById("log-status").textContent == "live"`, nil),
@@ -198,7 +208,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 	if !strings.Contains(log, "<script>document.title='owned'</script>") || strings.Contains(title, "owned") {
 		t.Errorf("the title is %q, the log:\n%s", title, log)
 	}
-	look(t, ctx, "running", 1200, 900)
+	look(ctx, t, "running", 1200, 900)
 	close(goOn)
 	if err := chromedp.Run(ctx, chromedp.WaitVisible(`.state.succeeded`), chromedp.Text(`#log`, &log)); err != nil {
 		t.Fatal(err)
@@ -210,6 +220,6 @@ func TestPagesInARealBrowser(t *testing.T) {
 		if err := chromedp.Run(ctx, chromedp.Navigate(s.server.URL+path), chromedp.WaitVisible(`main table`)); err != nil {
 			t.Fatal(err)
 		}
-		look(t, ctx, name, 1200, 900)
+		look(ctx, t, name, 1200, 900)
 	}
 }

@@ -105,7 +105,7 @@ func (p *Project) clean(r api.Request) (api.Request, error) {
 	r.Repository = p.Repository
 	dir := path.Clean("/" + r.Directory)[1:]
 	if r.Directory != "" && dir != strings.Trim(r.Directory, "/") && r.Directory != "." {
-		return r, fmt.Errorf("the directory %q: write it plainly, without . and ..", r.Directory)
+		return r, fmt.Errorf("the directory %q: write it plainly, without dots", r.Directory)
 	}
 	r.Directory = dir
 	if r.Dockerfile == "" {

@@ -142,7 +142,7 @@ func TestQuotasAndPriorities(t *testing.T) {
 		o.Projects[0].MaxPriority = 1
 	})
 	gate := make(chan struct{})
-	s.Hook = func(ctx context.Context, req build.Request) error {
+	s.Hook = func(_ context.Context, req build.Request) error {
 		if n := now.Add(1); n > most.Load() {
 			most.Store(n)
 		}

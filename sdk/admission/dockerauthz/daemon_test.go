@@ -177,7 +177,7 @@ func TestAttacksOnADaemon(t *testing.T) {
 	}}
 	done := make(chan error)
 	go func() { done <- w.Run(ctx) }()
-	defer func() { cancel(); _ = <-done }()
+	defer func() { cancel(); <-done }()
 	names := <-ended + " " + <-ended
 	if names != "running paused" && names != "paused running" {
 		t.Errorf("ended %s", names)

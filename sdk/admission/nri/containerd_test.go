@@ -59,7 +59,7 @@ func TestAttacksOnANode(t *testing.T) {
 		go func() {
 			done <- nri.New(gate, nri.Options{Socket: node.NRI, Running: func(i admission.Instance, _ admission.Decision) { running = append(running, i.Name) }}).Run(ctx)
 		}()
-		return func() { cancel(); _ = <-done }
+		return func() { cancel(); <-done }
 	}
 
 	for _, ref := range []string{goodRef, badRef, badIndex} {

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -79,16 +80,17 @@ type Error struct {
 
 // Error is what the service said.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("the build service answers %d", e.Status)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("the build service answers %d", e.Status))
 	if e.Detail != "" {
-		text += ": " + e.Detail
+		text.WriteString(": " + e.Detail)
 	}
 	for _, more := range e.Errors {
 		if more.Message != e.Detail {
-			text += "\n" + strings.TrimPrefix(more.Location+": "+more.Message, ": ")
+			text.WriteString("\n" + strings.TrimPrefix(more.Location+": "+more.Message, ": "))
 		}
 	}
-	return text
+	return text.String()
 }
 
 // NewKey makes an Idempotency-Key: give the same one when the same request is made again, so that it is one build.
@@ -189,9 +191,7 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, hea
 	if err != nil {
 		return nil, err
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -36,9 +37,7 @@ func (f *file) target(service string, b *types.BuildConfig) (*definition.Target,
 			t.Build.Args[key] = *value
 		}
 	}
-	for key, value := range b.Labels {
-		t.Build.Labels[key] = value
-	}
+	maps.Copy(t.Build.Labels, b.Labels)
 	for _, s := range b.Secrets {
 		t.Build.Secrets = append(t.Build.Secrets, s.Source)
 	}

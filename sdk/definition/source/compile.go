@@ -116,7 +116,8 @@ func compiled(ctx context.Context, base fs.FS, origin definition.Source, t defin
 		return nil, at(fmt.Errorf("context: %w", err))
 	}
 	d.Source.Directory = dir
-	name, content := t.Dockerfile, t.Text
+	var name string
+	content := t.Text
 	if content == nil {
 		if name, content, err = readDockerfile(base, dir, t.Dockerfile, opts.MaxDockerfile); err != nil {
 			return nil, at(err)

@@ -151,8 +151,8 @@ type host interface {
 	commits(ctx context.Context, ids ...plumbing.Hash) (storer.EncodedObjectStorer, error)
 	// recent says whether a commit is among the last ones of a branch's head.
 	recent(ctx context.Context, head, commit plumbing.Hash) (bool, error)
-	// update moves a branch from old (zero: it must not be there) to new, in one step.
-	update(ctx context.Context, name plumbing.ReferenceName, old, new plumbing.Hash, objects []plumbing.EncodedObject) error
+	// update moves a branch from before (zero: it must not be there) to after, in one step.
+	update(ctx context.Context, name plumbing.ReferenceName, before, after plumbing.Hash, objects []plumbing.EncodedObject) error
 }
 
 func push(ctx context.Context, at location, c Change, opts Options) (Pushed, error) {

@@ -125,7 +125,7 @@ func (h *remoteHost) take(ctx context.Context, ids []plumbing.Hash, depth int, f
 	return store, remoteError(unpack(ctx, session, request, store, h.opts.MaxFetch))
 }
 
-func (h *remoteHost) update(ctx context.Context, name plumbing.ReferenceName, old, new plumbing.Hash, objects []plumbing.EncodedObject) error {
+func (h *remoteHost) update(ctx context.Context, name plumbing.ReferenceName, before, after plumbing.Hash, objects []plumbing.EncodedObject) error {
 	session, err := connectPush(ctx, h.at, h.opts)
 	if err != nil {
 		return remoteError(err)
@@ -136,7 +136,7 @@ func (h *remoteHost) update(ctx context.Context, name plumbing.ReferenceName, ol
 		return pushError(err, "")
 	}
 	request := packp.NewReferenceUpdateRequestFromCapabilities(advertised.Capabilities)
-	request.Commands = []*packp.Command{{Name: name, Old: old, New: new}}
+	request.Commands = []*packp.Command{{Name: name, Old: before, New: after}}
 	said := &lastBytes{}
 	if advertised.Capabilities.Supports(capability.Sideband64k) {
 		if err := request.Capabilities.Set(capability.Sideband64k); err != nil {
@@ -230,17 +230,17 @@ func (h *localHost) recent(_ context.Context, head, commit plumbing.Hash) (bool,
 	return found(h.repository.Storer, head, commit), nil
 }
 
-func (h *localHost) update(_ context.Context, name plumbing.ReferenceName, old, new plumbing.Hash, objects []plumbing.EncodedObject) error {
+func (h *localHost) update(_ context.Context, name plumbing.ReferenceName, before, after plumbing.Hash, objects []plumbing.EncodedObject) error {
 	for _, o := range objects {
 		if _, err := h.repository.Storer.SetEncodedObject(o); err != nil {
 			return err
 		}
 	}
-	var before *plumbing.Reference
-	if !old.IsZero() {
-		before = plumbing.NewHashReference(name, old)
+	var known *plumbing.Reference
+	if !before.IsZero() {
+		known = plumbing.NewHashReference(name, before)
 	}
-	err := h.repository.Storer.CheckAndSetReference(plumbing.NewHashReference(name, new), before)
+	err := h.repository.Storer.CheckAndSetReference(plumbing.NewHashReference(name, after), known)
 	if err != nil && strings.Contains(err.Error(), "reference has changed") {
 		return fmt.Errorf("%w; run it again", ErrRace)
 	}

@@ -87,19 +87,20 @@ func shape(f *definition.File) []string {
 	lines := []string{fmt.Sprintf("%d directives, %d comments, %d stages, escape %c", len(f.Directives), len(f.Comments), len(f.Stages), f.Escape)}
 	for _, in := range f.Instructions {
 		for ; in != nil; in = in.Trigger {
-			line := fmt.Sprintf("%s %d words %d pairs json %t", in.Name, len(in.Args), len(in.Pairs()), in.JSON)
+			var line strings.Builder
+			line.WriteString(fmt.Sprintf("%s %d words %d pairs json %t", in.Name, len(in.Args), len(in.Pairs()), in.JSON))
 			for _, flag := range in.Flags {
-				line += fmt.Sprintf(" --%s", flag.Name)
+				line.WriteString(fmt.Sprintf(" --%s", flag.Name))
 				for _, field := range flag.Fields() {
 					if field.Value.Text != "" {
-						line += "," + field.Name
+						line.WriteString("," + field.Name)
 					}
 				}
 			}
 			for _, h := range in.Heredocs {
-				line += " <<" + h.Name
+				line.WriteString(" <<" + h.Name)
 			}
-			lines = append(lines, line+script(in))
+			lines = append(lines, line.String()+script(in))
 		}
 	}
 	return lines

@@ -37,9 +37,12 @@ func templates(t testing.TB) []catalog.Template {
 		Name: "go-service", Version: "2", Dockerfile: "FROM scratch\n", Owner: "ops@example.com",
 	}, {
 		Name: "go-service", Version: "3", Dockerfile: text, Owner: "ops@example.com", Parameters: []catalog.Parameter{
-			some("go", catalog.ParameterVersion), some("package", catalog.ParameterPath), {Name: "base", Type: catalog.ParameterImage, Default: &image},
+			some("go", catalog.ParameterVersion), some("package", catalog.ParameterPath),
+			{Name: "base", Type: catalog.ParameterImage, Default: &image},
 			some("title", catalog.ParameterText), some("team", catalog.ParameterText), some("user", ""), some("word", ""),
-			some("port", catalog.ParameterPort), {Name: "debug", Type: catalog.ParameterBoolean, Default: &yes}, some("n", catalog.ParameterInteger),
+			some("port", catalog.ParameterPort),
+			{Name: "debug", Type: catalog.ParameterBoolean, Default: &yes},
+			some("n", catalog.ParameterInteger),
 		},
 	}}
 }

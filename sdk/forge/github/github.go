@@ -110,7 +110,7 @@ func (f *Forge) Create(ctx context.Context, p forge.Proposal) (forge.Request, er
 		return forge.Request{}, err
 	}
 	pr, _, err := f.client.PullRequests.Create(ctx, owner, repo, &github.NewPullRequest{
-		Title: &p.Title, Head: &p.Branch, Base: &p.Base, Body: &p.Body, MaintainerCanModify: github.Ptr(true),
+		Title: &p.Title, Head: &p.Branch, Base: &p.Base, Body: &p.Body, MaintainerCanModify: new(true),
 	})
 	if err != nil {
 		return forge.Request{}, f.failed(err)

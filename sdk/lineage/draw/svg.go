@@ -46,7 +46,7 @@ func SVG(w io.Writer, g lineage.Graph) error {
 
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f" font-family="DejaVu Sans, Verdana, sans-serif" font-size="10">`+"\n", width, height, width, height)
-	fmt.Fprint(b, `<rect width="100%" height="100%" fill="#ffffff"/>` + "\n")
+	fmt.Fprint(b, `<rect width="100%" height="100%" fill="#ffffff"/>`+"\n")
 	key(b, g.More)
 	top := func(i int) float64 { return margin + legend + l.row[i]*rowHeight }
 	for _, link := range g.Links {

@@ -137,8 +137,10 @@ func TestLoadErrors(t *testing.T) {
 		"clock":       {"package main\ndeny contains x if { x := time.now_ns() }", "undefined function time.now_ns"},
 		"syntax":      {"package main\ndeny contains x if {", "a.rego:"},
 		"no rule":     {"package main\nallow if { true }", "no rule named deny, violation or warn"},
-		"same id": {"package main\n# METADATA\n# custom:\n#   id: PL0001\ndeny contains \"a\" if { true }\n\n# METADATA\n# custom:\n#   id: PL0001\nwarn contains \"b\" if { true }",
-			"data.main.deny and data.main.warn have the same id PL0001"},
+		"same id": {
+			"package main\n# METADATA\n# custom:\n#   id: PL0001\ndeny contains \"a\" if { true }\n\n# METADATA\n# custom:\n#   id: PL0001\nwarn contains \"b\" if { true }",
+			"data.main.deny and data.main.warn have the same id PL0001",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := rego.Load(t.Context(), fstest.MapFS{"a.rego": {Data: []byte(test.policy)}}, rego.Options{})
