@@ -177,7 +177,12 @@ func TestAttacksOnADaemon(t *testing.T) {
 	}}
 	done := make(chan error)
 	go func() { done <- w.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Logf("it ended with: %v", err)
+		}
+	}()
 	names := <-ended + " " + <-ended
 	if names != "running paused" && names != "paused running" {
 		t.Errorf("ended %s", names)

@@ -59,7 +59,12 @@ func TestAttacksOnANode(t *testing.T) {
 		go func() {
 			done <- nri.New(gate, nri.Options{Socket: node.NRI, Running: func(i admission.Instance, _ admission.Decision) { running = append(running, i.Name) }}).Run(ctx)
 		}()
-		return func() { cancel(); <-done }
+		return func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Logf("it ended with: %v", err)
+			}
+		}
 	}
 
 	for _, ref := range []string{goodRef, badRef, badIndex} {

@@ -81,7 +81,7 @@ type Error struct {
 // Error is what the service said.
 func (e *Error) Error() string {
 	var text strings.Builder
-	text.WriteString(fmt.Sprintf("the build service answers %d", e.Status))
+	fmt.Fprintf(&text, "the build service answers %d", e.Status)
 	if e.Detail != "" {
 		text.WriteString(": " + e.Detail)
 	}

@@ -88,9 +88,9 @@ func shape(f *definition.File) []string {
 	for _, in := range f.Instructions {
 		for ; in != nil; in = in.Trigger {
 			var line strings.Builder
-			line.WriteString(fmt.Sprintf("%s %d words %d pairs json %t", in.Name, len(in.Args), len(in.Pairs()), in.JSON))
+			fmt.Fprintf(&line, "%s %d words %d pairs json %t", in.Name, len(in.Args), len(in.Pairs()), in.JSON)
 			for _, flag := range in.Flags {
-				line.WriteString(fmt.Sprintf(" --%s", flag.Name))
+				fmt.Fprintf(&line, " --%s", flag.Name)
 				for _, field := range flag.Fields() {
 					if field.Value.Text != "" {
 						line.WriteString("," + field.Name)
