@@ -68,7 +68,8 @@ func (d *Dockerd) Start() {
 	}
 	d.cmd = exec.CommandContext(context.Background(), "dockerd", args...)
 	d.cmd.Stdout, d.cmd.Stderr = &d.log, &d.log
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	// In a network namespace of its own: a daemon without a bridge deletes docker0, which is another daemon's.
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Cloneflags: syscall.CLONE_NEWNET}
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
