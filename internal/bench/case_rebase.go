@@ -62,7 +62,7 @@ type rebaseYard struct {
 }
 
 func newRebaseYard(ctx context.Context, dir string, latency time.Duration) (*rebaseYard, error) {
-	server, err := distribution.Start(ctx, dir, distribution.Options{})
+	server, err := distribution.Start(ctx, distribution.Debian, dir, "")
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"github.com/plimsoll-dev/plimsoll/internal/distribution"
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/rebuild"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry"
@@ -55,17 +54,7 @@ type yard struct {
 
 func newYard(t *testing.T) *yard {
 	t.Helper()
-	testenv.Needs(t, "docker-registry", distribution.Missing())
-	server, err := distribution.Start(t.Context(), t.TempDir(), distribution.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	y := &yard{host: server.Host, requests: &recorder{}}
+	y := &yard{host: testenv.DockerRegistry(t, ""), requests: &recorder{}}
 	y.client = registry.New(registry.Options{Transport: y.requests})
 	y.old, y.renewed = bases(t)
 	y.from = y.push(t, "base", index(t, y.old))
