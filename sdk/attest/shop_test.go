@@ -35,15 +35,21 @@ func newShop(t testing.TB) *shop {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	s := newShopAt(t, server.Host)
+	s := openShop(t, server.Host, registry.Options{Retries: -1}) // tests count requests and inject faults
 	s.server = server
 	return s
 }
 
-// newShopAt is a shop with a registry that is there already.
+// newShopAt is a shop with a registry that is there already. Requests are retried as by default: while distribution 2.8
+// puts a manifest a second time, under another tag, it fails whoever reads it.
 func newShopAt(t testing.TB, host string) *shop {
 	t.Helper()
-	s := &shop{key: newKey(t, attest.ECDSA), client: registry.New(registry.Options{Retries: -1})}
+	return openShop(t, host, registry.Options{})
+}
+
+func openShop(t testing.TB, host string, opts registry.Options) *shop {
+	t.Helper()
+	s := &shop{key: newKey(t, attest.ECDSA), client: registry.New(opts)}
 	t.Cleanup(s.client.Close)
 	s.store = attest.NewStore(s.client, attest.StoreOptions{})
 	s.policy = attest.Policy{

@@ -82,12 +82,19 @@ func (c *Client) pushDigest(ctx context.Context, pusher *remote.Pusher, ref name
 	return pusher.Push(ctx, ref, idx)
 }
 
-// upload starts over when one of its steps fails: a cut upload can't be continued with every registry.
+// upload starts over when one of its steps fails: a cut upload can't be continued with every registry. Of several uploads of
+// the same blob the first sends it and the others find it there: distribution 2.8 loses sight of a blob while it is
+// uploaded once more, and fails whoever reads it or refers to it meanwhile.
 func (c *Client) upload(ctx context.Context, pusher *remote.Pusher, repo name.Repository, layer v1.Layer, m *meter) error {
 	digest, err := layer.Digest()
 	if err != nil {
 		return err
 	}
+	done, err := c.uploads.take(ctx, repo.Name()+"@"+digest.String())
+	if err != nil {
+		return err
+	}
+	defer done()
 	err = c.transport.retry(ctx, "upload "+digest.String(), func(int) error {
 		return pusher.Upload(ctx, repo, m.watch(layer, digest))
 	})

@@ -66,6 +66,7 @@ type Client struct {
 	transport *retryTransport
 	pings     *pingCache
 	readers   sync.Map // repository -> *http.Client
+	uploads   turns
 
 	mu     sync.Mutex
 	puller *remote.Puller

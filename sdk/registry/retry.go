@@ -202,7 +202,7 @@ func temporary(err error) bool {
 }
 
 // lostUpload says whether a registry forgot an upload, as it does when it restarts. distribution 2.8 also loses sight of a
-// blob for the moment in which somebody else uploads the same one: it reads the blob's link while it is written, and calls
+// blob for the moment in which another client uploads the same one: it reads the blob's link while it is written, and calls
 // the digest in it invalid and the blob unknown.
 func lostUpload(err *transport.Error) bool {
 	codes := map[transport.ErrorCode]bool{}
