@@ -103,7 +103,7 @@ type Service struct {
 	opts     Options
 	projects []Project
 	store    *store.Store
-	queue    queue.Queue
+	queue    *queue.Queue
 	feeds    *feed.Feeds
 	metrics  *metrics
 	log      *slog.Logger

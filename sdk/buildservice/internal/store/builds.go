@@ -48,8 +48,8 @@ func (s *Store) Add(ctx context.Context, n New) (build *Build, fresh bool, err e
 		return nil, false, err
 	}
 	id := n.ID
-	err = s.transaction(ctx, func(tx *sql.Tx) error {
-		if err := s.lock(ctx, tx); err != nil {
+	err = s.Transaction(ctx, func(tx *sql.Tx) error {
+		if err := s.Lock(ctx, tx, lockKey); err != nil {
 			return err
 		}
 		known, err := s.known(ctx, tx, n)
@@ -60,7 +60,7 @@ func (s *Store) Add(ctx context.Context, n New) (build *Build, fresh bool, err e
 		if err := s.useToken(ctx, tx, n); err != nil {
 			return err
 		}
-		err = tx.QueryRowContext(ctx, s.sql(`SELECT id FROM builds WHERE same = ? AND state IN ('queued', 'released', 'running')`), n.Same).Scan(&known)
+		err = tx.QueryRowContext(ctx, s.SQL(`SELECT id FROM builds WHERE same = ? AND state IN ('queued', 'released', 'running')`), n.Same).Scan(&known)
 		switch {
 		case err == nil:
 			id = known
@@ -71,7 +71,7 @@ func (s *Store) Add(ctx context.Context, n New) (build *Build, fresh bool, err e
 				return err
 			}
 			fresh = true
-			if _, err := s.exec(ctx, tx, `INSERT INTO builds (id, project, team, caller, request, repository, revision, same, priority, state, created, trace)
+			if _, err := s.Exec(ctx, tx, `INSERT INTO builds (id, project, team, caller, request, repository, revision, same, priority, state, created, trace)
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', {now}, ?)`,
 				n.ID, n.Project, n.Team, n.Caller, string(request), n.Request.Repository, n.Request.Commit, n.Same, n.Request.Priority, n.Trace); err != nil {
 				return err
@@ -80,7 +80,7 @@ func (s *Store) Add(ctx context.Context, n New) (build *Build, fresh bool, err e
 		if n.Key == "" {
 			return nil
 		}
-		_, err = s.exec(ctx, tx, `INSERT INTO keys (caller, name, content, build, created) VALUES (?, ?, ?, ?, {now})`, n.Caller, n.Key, n.Content, id)
+		_, err = s.Exec(ctx, tx, `INSERT INTO keys (caller, name, content, build, created) VALUES (?, ?, ?, ?, {now})`, n.Caller, n.Key, n.Content, id)
 		return err
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *Store) known(ctx context.Context, tx *sql.Tx, n New) (id string, err er
 		return "", nil
 	}
 	var content string
-	err = tx.QueryRowContext(ctx, s.sql(`SELECT build, content FROM keys WHERE caller = ? AND name = ?`), n.Caller, n.Key).Scan(&id, &content)
+	err = tx.QueryRowContext(ctx, s.SQL(`SELECT build, content FROM keys WHERE caller = ? AND name = ?`), n.Caller, n.Key).Scan(&id, &content)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", nil
@@ -111,13 +111,13 @@ func (s *Store) useToken(ctx context.Context, tx *sql.Tx, n New) error {
 	if n.Token.ID == "" {
 		return nil
 	}
-	added, err := s.exec(ctx, tx, `INSERT INTO tokens (id, used_for, expires) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+	added, err := s.Exec(ctx, tx, `INSERT INTO tokens (id, used_for, expires) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING`,
 		n.Token.ID, n.Same, n.Token.Expires)
 	if err != nil || added == 1 {
 		return err
 	}
 	var usedFor string
-	if err := tx.QueryRowContext(ctx, s.sql(`SELECT used_for FROM tokens WHERE id = ?`), n.Token.ID).Scan(&usedFor); err != nil {
+	if err := tx.QueryRowContext(ctx, s.SQL(`SELECT used_for FROM tokens WHERE id = ?`), n.Token.ID).Scan(&usedFor); err != nil {
 		return err
 	}
 	if usedFor != n.Same {
@@ -131,7 +131,7 @@ func (s *Store) room(ctx context.Context, tx *sql.Tx, n New) error {
 		return nil
 	}
 	var waiting int
-	err := tx.QueryRowContext(ctx, s.sql(`SELECT COUNT(*) FROM builds WHERE team = ? AND state = 'queued'`), n.Team).Scan(&waiting)
+	err := tx.QueryRowContext(ctx, s.SQL(`SELECT COUNT(*) FROM builds WHERE team = ? AND state = 'queued'`), n.Team).Scan(&waiting)
 	if err == nil && waiting >= n.MaxQueued {
 		return fmt.Errorf("%w: %d", ErrQueueFull, waiting)
 	}
@@ -176,7 +176,7 @@ func scan(row scanner) (*Build, error) {
 
 // Get returns a build.
 func (s *Store) Get(ctx context.Context, id string) (*Build, error) {
-	return scan(s.reads.QueryRowContext(ctx, s.sql(`SELECT `+columns+` FROM builds WHERE id = ?`), id))
+	return scan(s.Reads.QueryRowContext(ctx, s.SQL(`SELECT `+columns+` FROM builds WHERE id = ?`), id))
 }
 
 // Filter says which builds to list. Empty fields do not count.
@@ -219,7 +219,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Build, error) {
 	if f.Before != "" {
 		add("id < ?", f.Before)
 	}
-	rows, err := s.reads.QueryContext(ctx, s.sql(`SELECT `+columns+` FROM builds WHERE `+strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT ?`),
+	rows, err := s.Reads.QueryContext(ctx, s.SQL(`SELECT `+columns+` FROM builds WHERE `+strings.Join(where, " AND ")+` ORDER BY id DESC LIMIT ?`),
 		append(args, f.Limit)...)
 	if err != nil {
 		return nil, err
@@ -239,7 +239,7 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Build, error) {
 // Result returns what a run left, as [Run.End] was given it; nil when there is none.
 func (s *Store) Result(ctx context.Context, id string) ([]byte, error) {
 	var text string
-	err := s.reads.QueryRowContext(ctx, s.sql(`SELECT result FROM results WHERE build = ?`), id).Scan(&text)
+	err := s.Reads.QueryRowContext(ctx, s.SQL(`SELECT result FROM results WHERE build = ?`), id).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -248,7 +248,7 @@ func (s *Store) Result(ctx context.Context, id string) ([]byte, error) {
 
 // Count returns how many builds are in each state.
 func (s *Store) Count(ctx context.Context) (map[api.State]int, error) {
-	rows, err := s.reads.QueryContext(ctx, `SELECT CASE state WHEN 'released' THEN 'queued' ELSE state END, COUNT(*) FROM builds GROUP BY 1`)
+	rows, err := s.Reads.QueryContext(ctx, `SELECT CASE state WHEN 'released' THEN 'queued' ELSE state END, COUNT(*) FROM builds GROUP BY 1`)
 	if err != nil {
 		return nil, err
 	}

@@ -29,9 +29,9 @@ type Released struct {
 // Dispatch takes back the builds of dead workers and releases those that wait and may run now: by priority, then in the
 // order in which they came, within the limits. A run that was released and not begun for a while is returned again.
 func (s *Store) Dispatch(ctx context.Context, l Limits) (released []Released, err error) {
-	err = s.transaction(ctx, func(tx *sql.Tx) error {
+	err = s.Transaction(ctx, func(tx *sql.Tx) error {
 		released = nil
-		if err := s.lock(ctx, tx); err != nil {
+		if err := s.Lock(ctx, tx, lockKey); err != nil {
 			return err
 		}
 		if err := s.reap(ctx, tx, l); err != nil {
@@ -45,7 +45,7 @@ func (s *Store) Dispatch(ctx context.Context, l Limits) (released []Released, er
 		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM builds WHERE state = 'released'`).Scan(&backlog); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, s.sql(`SELECT id, team, run, priority, state FROM builds
+		rows, err := tx.QueryContext(ctx, s.SQL(`SELECT id, team, run, priority, state FROM builds
 			WHERE state = 'queued' AND not_before <= {now} OR state = 'released' AND released < {now} - 3000 ORDER BY priority, id`))
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func (s *Store) Dispatch(ctx context.Context, l Limits) (released []Released, er
 			return err
 		}
 		for _, r := range released {
-			if _, err := s.exec(ctx, tx, `UPDATE builds SET state = 'released', run = ?, released = {now} WHERE id = ?`, r.Run, r.ID); err != nil {
+			if _, err := s.Exec(ctx, tx, `UPDATE builds SET state = 'released', run = ?, released = {now} WHERE id = ?`, r.Run, r.ID); err != nil {
 				return err
 			}
 		}
@@ -116,25 +116,25 @@ func (s *Store) underWay(ctx context.Context, tx *sql.Tx) (total int, teams map[
 func (s *Store) reap(ctx context.Context, tx *sql.Tx, l Limits) error {
 	const dead = `state = 'running' AND worker NOT IN (SELECT id FROM workers WHERE seen > {now} - ?)`
 	lost := l.Lost.Milliseconds()
-	if _, err := s.exec(ctx, tx, `UPDATE builds SET state = 'failed', ended = {now}, reason = 'its worker died too often while it was at it'
+	if _, err := s.Exec(ctx, tx, `UPDATE builds SET state = 'failed', ended = {now}, reason = 'its worker died too often while it was at it'
 		WHERE `+dead+` AND crashes >= ?`, lost, l.Crashes); err != nil {
 		return err
 	}
-	if _, err := s.exec(ctx, tx, `UPDATE builds SET state = 'cancelled', ended = {now}, reason = cancel WHERE `+dead+` AND cancel <> ''`, lost); err != nil {
+	if _, err := s.Exec(ctx, tx, `UPDATE builds SET state = 'cancelled', ended = {now}, reason = cancel WHERE `+dead+` AND cancel <> ''`, lost); err != nil {
 		return err
 	}
-	_, err := s.exec(ctx, tx, `UPDATE builds SET state = 'queued', crashes = crashes + 1, worker = '', reason = 'its worker died; it is begun again'
+	_, err := s.Exec(ctx, tx, `UPDATE builds SET state = 'queued', crashes = crashes + 1, worker = '', reason = 'its worker died; it is begun again'
 		WHERE `+dead, lost)
 	return err
 }
 
 // Beat says that a worker is alive, and returns the builds that it has and somebody wants cancelled.
 func (s *Store) Beat(ctx context.Context, worker, host string) (cancelled map[string]string, err error) {
-	if _, err := s.exec(ctx, s.db, `INSERT INTO workers (id, host, seen) VALUES (?, ?, {now})
+	if _, err := s.Exec(ctx, s.Writes, `INSERT INTO workers (id, host, seen) VALUES (?, ?, {now})
 		ON CONFLICT (id) DO UPDATE SET seen = excluded.seen`, worker, host); err != nil {
 		return nil, err
 	}
-	rows, err := s.reads.QueryContext(ctx, s.sql(`SELECT id, cancel FROM builds WHERE state = 'running' AND worker = ? AND cancel <> ''`), worker)
+	rows, err := s.Reads.QueryContext(ctx, s.SQL(`SELECT id, cancel FROM builds WHERE state = 'running' AND worker = ? AND cancel <> ''`), worker)
 	if err != nil {
 		return nil, err
 	}
@@ -153,18 +153,18 @@ func (s *Store) Beat(ctx context.Context, worker, host string) (cancelled map[st
 // Gone says that workers will not come back: the one that stops, or with an empty id all (SQLite has one process, so at
 // its start all others are dead).
 func (s *Store) Gone(ctx context.Context, worker string) error {
-	_, err := s.exec(ctx, s.db, `DELETE FROM workers WHERE id = ? OR ? = ''`, worker, worker)
+	_, err := s.Exec(ctx, s.Writes, `DELETE FROM workers WHERE id = ? OR ? = ''`, worker, worker)
 	return err
 }
 
 // Clear removes tokens that have expired and keys older than a week. Builds and logs stay.
 func (s *Store) Clear(ctx context.Context) error {
-	if _, err := s.exec(ctx, s.db, `DELETE FROM tokens WHERE expires < {now}`); err != nil {
+	if _, err := s.Exec(ctx, s.Writes, `DELETE FROM tokens WHERE expires < {now}`); err != nil {
 		return err
 	}
-	if _, err := s.exec(ctx, s.db, `DELETE FROM workers WHERE seen < {now} - 86400000`); err != nil {
+	if _, err := s.Exec(ctx, s.Writes, `DELETE FROM workers WHERE seen < {now} - 86400000`); err != nil {
 		return err
 	}
-	_, err := s.exec(ctx, s.db, `DELETE FROM keys WHERE created < {now} - 604800000`)
+	_, err := s.Exec(ctx, s.Writes, `DELETE FROM keys WHERE created < {now} - 604800000`)
 	return err
 }

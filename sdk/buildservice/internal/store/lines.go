@@ -12,9 +12,9 @@ import (
 // Log appends lines to a build's log and numbers them; what the caller had in Seq does not count. One caller at a time
 // for a build: its worker.
 func (s *Store) Log(ctx context.Context, build string, lines []api.Line) error {
-	return s.transaction(ctx, func(tx *sql.Tx) error {
+	return s.Transaction(ctx, func(tx *sql.Tx) error {
 		var last int64
-		if err := tx.QueryRowContext(ctx, s.sql(`SELECT COALESCE(MAX(seq), 0) FROM lines WHERE build = ?`), build).Scan(&last); err != nil {
+		if err := tx.QueryRowContext(ctx, s.SQL(`SELECT COALESCE(MAX(seq), 0) FROM lines WHERE build = ?`), build).Scan(&last); err != nil {
 			return err
 		}
 		const rows = 100 // a statement; PostgreSQL takes 65,535 arguments
@@ -26,7 +26,7 @@ func (s *Store) Log(ctx context.Context, build string, lines []api.Line) error {
 				last++
 				args = append(args, build, last, millis(l.Time), l.Stage, l.Text)
 			}
-			if _, err := s.exec(ctx, tx, `INSERT INTO lines (build, seq, at, stage, text) VALUES `+
+			if _, err := s.Exec(ctx, tx, `INSERT INTO lines (build, seq, at, stage, text) VALUES `+
 				strings.TrimSuffix(strings.Repeat("(?, ?, ?, ?, ?), ", len(part)), ", "), args...); err != nil {
 				return err
 			}
@@ -37,7 +37,7 @@ func (s *Store) Log(ctx context.Context, build string, lines []api.Line) error {
 
 // Lines returns at most limit lines of a build's log after a number.
 func (s *Store) Lines(ctx context.Context, build string, after int64, limit int) ([]api.Line, error) {
-	rows, err := s.reads.QueryContext(ctx, s.sql(`SELECT seq, at, stage, text FROM lines WHERE build = ? AND seq > ? ORDER BY seq LIMIT ?`), build, after, limit)
+	rows, err := s.Reads.QueryContext(ctx, s.SQL(`SELECT seq, at, stage, text FROM lines WHERE build = ? AND seq > ? ORDER BY seq LIMIT ?`), build, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,6 @@ func (s *Store) Lines(ctx context.Context, build string, after int64, limit int)
 
 // LastLine returns the number of a log's last line, 0 when it has none.
 func (s *Store) LastLine(ctx context.Context, build string) (last int64, err error) {
-	err = s.reads.QueryRowContext(ctx, s.sql(`SELECT COALESCE(MAX(seq), 0) FROM lines WHERE build = ?`), build).Scan(&last)
+	err = s.Reads.QueryRowContext(ctx, s.SQL(`SELECT COALESCE(MAX(seq), 0) FROM lines WHERE build = ?`), build).Scan(&last)
 	return last, err
 }

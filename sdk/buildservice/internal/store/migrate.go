@@ -1,13 +1,12 @@
 package store
 
-import (
-	"context"
-	"database/sql"
-	"fmt"
-)
+import "github.com/plimsoll-dev/plimsoll/internal/database"
+
+// lockKey is the advisory lock that dispatchers and migrations of several hosts take turns with.
+const lockKey = 0x506c696d736f6c6c // "Plimsoll"
 
 // migrations are applied in order, each once; what was released does not change.
-var migrations = [][]string{{
+var migrations = database.Migrations{Table: "plimsoll_version", Key: lockKey, Steps: [][]string{{
 	`CREATE TABLE builds (
 		id TEXT PRIMARY KEY,
 		project TEXT NOT NULL, team TEXT NOT NULL, caller TEXT NOT NULL, request TEXT NOT NULL,
@@ -29,44 +28,4 @@ var migrations = [][]string{{
 	`CREATE TABLE lines (build TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, stage TEXT NOT NULL, text TEXT NOT NULL,
 		PRIMARY KEY (build, seq))`,
 	`CREATE TABLE workers (id TEXT PRIMARY KEY, host TEXT NOT NULL, seen BIGINT NOT NULL)`,
-}}
-
-// lockKey is the advisory lock that dispatchers and migrations of several hosts take turns with.
-const lockKey = 0x506c696d736f6c6c // "Plimsoll"
-
-func (s *Store) lock(ctx context.Context, tx *sql.Tx) error {
-	if !s.postgres { // SQLite has one writer anyway
-		return nil
-	}
-	_, err := tx.ExecContext(ctx, fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", int64(lockKey)))
-	return err
-}
-
-func (s *Store) migrate(ctx context.Context) error {
-	return s.transaction(ctx, func(tx *sql.Tx) error {
-		if err := s.lock(ctx, tx); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS plimsoll_version (version BIGINT NOT NULL)`); err != nil {
-			return err
-		}
-		var version int
-		if err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(version), 0) FROM plimsoll_version`).Scan(&version); err != nil {
-			return err
-		}
-		if version > len(migrations) {
-			return fmt.Errorf("it has version %d, this program knows %d: run a newer one", version, len(migrations))
-		}
-		for n, statements := range migrations[version:] {
-			for _, statement := range statements {
-				if _, err := tx.ExecContext(ctx, statement); err != nil {
-					return fmt.Errorf("migration %d: %w", version+n+1, err)
-				}
-			}
-			if _, err := s.exec(ctx, tx, `INSERT INTO plimsoll_version (version) VALUES (?)`, version+n+1); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
+}}}
