@@ -63,7 +63,7 @@ var (
 	light = []string{
 		"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/definition/source", "sdk/lint", "sdk/lint/rules", "sdk/registry",
 		"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/attest", "sdk/attest/artifact", "sdk/attest/catalogs", "sdk/attest/kms", "sdk/attest/cosign",
-		"sdk/rebuild",
+		"sdk/rebuild", "sdk/rebuild/storm",
 		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
 		"sdk/admission/compile", "sdk/admission/evidence", "sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
 		"sdk/notify", "sdk/forge",
@@ -126,7 +126,7 @@ func TestForbiddenNamesExist(t *testing.T) {
 var layers = []string{
 	"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/lint", "sdk/registry", "sdk/build", "sdk/sandbox",
 	"sdk/build/buildkit", "sdk/build/dagger", "sdk/blackbox", "sdk/attest", "sdk/lineage", "sdk/admission", "sdk/rebuild",
-	"sdk/fleet", "sdk/notify", "sdk/forge", "sdk/move", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
+	"sdk/fleet", "sdk/notify", "sdk/forge", "sdk/move", "sdk/rebuild/storm", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
 }
 
 func TestImportsPointDown(t *testing.T) {

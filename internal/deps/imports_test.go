@@ -138,6 +138,10 @@ var mayImport = map[string][]string{
 		"github.com/google/go-containerregistry",
 		"github.com/hashicorp/golang-lru/v2",
 	},
+	"sdk/rebuild/storm": {
+		"github.com/google/go-containerregistry/pkg/v1",
+		"golang.org/x/sync/errgroup",
+	},
 	"sdk/notify":             {"go.yaml.in/yaml/v4"},
 	"sdk/notify/outbox":      {"modernc.org/sqlite"},
 	"sdk/notify/cloudevents": {"github.com/cloudevents/sdk-go/v2"},
@@ -149,12 +153,10 @@ var mayImport = map[string][]string{
 	"sdk/buildservice": {
 		"github.com/danielgtaylor/huma/v2", // OpenAPI from the types
 		"github.com/google/go-containerregistry/pkg",
-		"github.com/jackc/pgx/v5",
 		"github.com/prometheus/client_golang",
 		"github.com/riverqueue/river",
 		"go.opentelemetry.io/otel",
 		"golang.org/x/time/rate",
-		"modernc.org/sqlite",
 	},
 	"sdk/buildservice/api":     nil, // what clients import: nothing but the standard library
 	"sdk/buildservice/client":  nil,

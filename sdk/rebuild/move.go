@@ -25,6 +25,8 @@ type Moved struct {
 	// published in the meantime, and that wins.
 	Tags []string          `json:"tags,omitempty"`
 	Kept map[string]string `json:"kept,omitempty"`
+	// Manifests are what the image consists of now, one for each verdict of the plan.
+	Manifests []*Rebased `json:"-"`
 }
 
 // ErrNotRebasable is why a plan that says rebuild is not rebased.
@@ -51,6 +53,27 @@ func (m *Mover) Rebase(ctx context.Context, o Order, plan *Plan) (*Moved, error)
 	}
 	job := &move{mover: m, order: o, plan: plan, writer: w, base: base.Context().String(), out: out}
 	return out, job.run(ctx)
+}
+
+// Retag moves those tags of a repository that still point to a digest to another one that is there already, such as that
+// of an image that was built again. It compares as [Mover.Rebase] does, and may be called again.
+func (m *Mover) Retag(ctx context.Context, repository, from, to string, tags []string) (*Moved, error) {
+	out := &Moved{From: repository + "@" + from, Reference: repository + "@" + to}
+	w, err := m.registry.Writer(ctx, repository)
+	if err != nil {
+		return out, err
+	}
+	top, err := m.content(ctx, repository, to)
+	if err != nil {
+		return out, err
+	}
+	job := &move{mover: m, order: Order{Repository: repository, Digest: from}, writer: w, out: out}
+	for _, tag := range tags {
+		if err := job.tag(ctx, tag, document{top.mediaType, top.raw}); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 // move is one rebase under way.
@@ -110,6 +133,7 @@ func (j *move) parts(ctx context.Context) (document, error) {
 		}
 		moved = append(moved, r)
 	}
+	j.out.Manifests = moved
 	if j.plan.index == nil {
 		return document{moved[0].MediaType, moved[0].Manifest}, nil
 	}

@@ -71,6 +71,22 @@ type Plan struct {
 	raw   []byte // the index's text
 }
 
+// Requests is how many requests to the registry [Mover.Rebase] makes at most, for so many tags, where the registry mounts
+// and nothing was mounted before.
+func (p *Plan) Requests(tags int, tested bool) int {
+	n := 2 * tags
+	if tested || tags != 1 {
+		n++
+	}
+	for _, part := range p.parts {
+		n += len(part.change.New.Layers) + 2
+		if p.index != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // part is a manifest of the image with all that rebasing it takes.
 type part struct {
 	facts    *Image

@@ -101,6 +101,7 @@ const (
 	ABI            Code = "abi"              // libraries changed, and nobody says that they are compatible
 	ForeignLayer   Code = "foreign-layer"    // a layer that registries do not have
 	Pinned         Code = "pinned"           // the owner does not want it
+	Unreadable     Code = "unreadable"       // it could not be read, so that nothing is known
 )
 
 // String is the reason in one line.
