@@ -178,6 +178,7 @@ func pods(where, spec string) gate {
 }
 
 func authz(t *testing.T, g *admission.Gate, s start, uri, body string) verdict {
+	t.Helper()
 	q, err := json.Marshal(map[string]any{"RequestMethod": "POST", "RequestURI": uri, "RequestBody": []byte(body)})
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ type Kubernetes struct {
 	http *http.Client
 }
 
-const kubernetesToken = "test-token" //nolint:gosec // of a server that ends with the test
+const kubernetesToken = "test-token"
 
 // StartKubernetes starts one. It needs kube-apiserver, etcd and kubectl: see [testenv.NeedsKubernetes].
 func StartKubernetes(t testing.TB) *Kubernetes {

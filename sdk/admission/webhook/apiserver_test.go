@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -15,8 +16,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"crypto/tls"
 
 	"go.yaml.in/yaml/v4"
 
@@ -74,13 +73,11 @@ func newCluster(t *testing.T) *cluster {
 	t.Cleanup(server.Close)
 	c.server = server.Config
 	for _, config := range webhookConfigs(t) {
-		for _, hook := range config["webhooks"].([]any) {
-			client := hook.(map[string]any)["clientConfig"].(map[string]any)
-			path := client["service"].(map[string]any)["path"].(string)
-			hook.(map[string]any)["clientConfig"] = map[string]any{"url": server.URL + path, "caBundle": issued.CA}
+		path := map[string]string{"MutatingWebhookConfiguration": "/mutate", "ValidatingWebhookConfiguration": "/validate"}[config.Kind]
+		for _, hook := range config.Webhooks {
+			hook["clientConfig"] = map[string]any{"url": server.URL + path, "caBundle": issued.CA}
 		}
-		kind := map[string]string{"MutatingWebhookConfiguration": "mutatingwebhookconfigurations", "ValidatingWebhookConfiguration": "validatingwebhookconfigurations"}[config["kind"].(string)]
-		if code, answer := c.Do(http.MethodPost, "/apis/admissionregistration.k8s.io/v1/"+kind, config); code != http.StatusCreated {
+		if code, answer := c.Do(http.MethodPost, "/apis/admissionregistration.k8s.io/v1/"+strings.ToLower(config.Kind)+"s", config); code != http.StatusCreated {
 			t.Fatal(code, answer)
 		}
 	}
@@ -92,16 +89,24 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
+// webhookConfig is an object that registers webhooks.
+type webhookConfig struct {
+	APIVersion string           `yaml:"apiVersion" json:"apiVersion"`
+	Kind       string           `yaml:"kind"       json:"kind"`
+	Metadata   map[string]any   `yaml:"metadata"   json:"metadata"`
+	Webhooks   []map[string]any `yaml:"webhooks"   json:"webhooks"`
+}
+
 // webhookConfigs are those of examples/kubernetes.
-func webhookConfigs(t *testing.T) []map[string]any {
+func webhookConfigs(t *testing.T) []webhookConfig {
 	t.Helper()
 	src, err := os.ReadFile("../../../examples/kubernetes/plimsoll.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var configs []map[string]any
+	var configs []webhookConfig
 	for dec := yaml.NewDecoder(bytes.NewReader(src)); ; {
-		var object map[string]any
+		var object webhookConfig
 		err := dec.Decode(&object)
 		if errors.Is(err, io.EOF) {
 			return configs
@@ -109,7 +114,7 @@ func webhookConfigs(t *testing.T) []map[string]any {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kind, _ := object["kind"].(string); strings.HasSuffix(kind, "WebhookConfiguration") {
+		if strings.HasSuffix(object.Kind, "WebhookConfiguration") {
 			configs = append(configs, object)
 		}
 	}
