@@ -123,10 +123,7 @@ func newShelf(ctx context.Context, dir string, size int) (*shelf, error) {
 	return s, nil
 }
 
-func (s *shelf) close() error {
-	s.server.Close()
-	return nil
-}
+func (s *shelf) close() error { return s.server.Close() }
 
 func (s *shelf) fill(ctx context.Context, i int, base v1.Image) error {
 	img, err := registrytest.Image(map[string]string{"app": fmt.Sprint(i)}, registrytest.ImageOptions{Base: base})
