@@ -100,6 +100,8 @@ type Instruction struct {
 	Start, End finding.Position
 	// Node is BuildKit's node for it.
 	Node *parser.Node
+
+	pairs []Pair
 }
 
 // Flag returns the last flag with that name (without "--"), and whether there is one.

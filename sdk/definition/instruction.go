@@ -19,6 +19,7 @@ func newInstruction(line Word, node *parser.Node, escape byte) *Instruction {
 		in.Trigger = newInstruction(rest, node.Next.Children[0], escape)
 	} else if rest.Text != "" {
 		in.Args = in.split(rest, escape)
+		in.pairs = in.makePairs()
 	}
 	return in
 }
@@ -82,11 +83,8 @@ func newStage(index int, from *Instruction) *Stage {
 
 // matches says whether the words are those that BuildKit found.
 func (in *Instruction) matches() bool {
-	flags := make([]string, 0, len(in.Flags))
-	for _, f := range in.Flags {
-		flags = append(flags, f.Word.Text)
-	}
-	if in.Keyword.Text != in.Node.Value || !slices.Equal(flags, in.Node.Flags) {
+	sameFlag := func(f Flag, flag string) bool { return f.Word.Text == flag }
+	if in.Keyword.Text != in.Node.Value || !slices.EqualFunc(in.Flags, in.Node.Flags, sameFlag) {
 		return false
 	}
 	if in.Trigger != nil {
@@ -95,18 +93,26 @@ func (in *Instruction) matches() bool {
 	if _, known := command.Commands[in.Name]; !known {
 		return true // BuildKit has no arguments for it either
 	}
-	var theirs, ours []string
-	for n := in.Node.Next; n != nil; n = n.Next {
-		theirs = append(theirs, n.Value)
-	}
-	for _, w := range in.Args {
-		ours = append(ours, w.Text)
+	theirs := in.Node.Next
+	next := func(ours string) bool {
+		same := theirs != nil && theirs.Value == ours
+		if same {
+			theirs = theirs.Next
+		}
+		return same
 	}
 	if in.Name == command.Env || in.Name == command.Label {
-		ours = nil
 		for _, p := range in.Pairs() {
-			ours = append(ours, p.Name.Text, p.Value.Text, strings.TrimSpace(p.Separator))
+			if !next(p.Name.Text) || !next(p.Value.Text) || !next(strings.TrimSpace(p.Separator)) {
+				return false
+			}
+		}
+		return theirs == nil
+	}
+	for _, w := range in.Args {
+		if !next(w.Text) {
+			return false
 		}
 	}
-	return slices.Equal(ours, theirs)
+	return theirs == nil
 }

@@ -2,6 +2,7 @@ package definition
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -57,6 +58,9 @@ type lineWalker struct {
 	first int // number of the first line of the instruction read last
 	begin int // offset of that line
 	end   int // end of the line read last, without its line break
+
+	text []byte // room for what join makes
+	runs []run
 }
 
 // next returns the range of the next line without its line break.
@@ -97,11 +101,10 @@ func (w *lineWalker) instruction() (Word, bool) {
 
 // join goes on after a first line that has a continuation character at cut.
 func (w *lineWalker) join(start, cut int) Word {
-	s := &source{lines: w.lines}
-	var text strings.Builder
+	w.text, w.runs = w.text[:0], w.runs[:0]
 	add := func(start, end int) {
-		s.runs = append(s.runs, run{text.Len(), end - start, start, end - start})
-		text.WriteString(w.src[start:end])
+		w.runs = append(w.runs, run{len(w.text), end - start, start, end - start})
+		w.text = append(w.text, w.src[start:end]...)
 	}
 	add(start, cut)
 	for more := true; more; {
@@ -116,7 +119,8 @@ func (w *lineWalker) join(start, cut int) Word {
 		cut, more = w.continued(start, end)
 		add(start, cut)
 	}
-	return s.word(text.String(), 0)
+	s := &source{lines: w.lines, runs: slices.Clone(w.runs)}
+	return s.word(string(w.text), 0)
 }
 
 // continued says whether a line ends in a continuation character, and where.

@@ -13,8 +13,12 @@ type Pair struct {
 	Separator string
 }
 
-// Pairs returns the names and values of an ENV, LABEL or ARG; nil for other instructions.
-func (in *Instruction) Pairs() []Pair {
+// Pairs returns the names and values of an ENV, LABEL or ARG; nil for other instructions. The slice is the instruction's
+// own: don't change it.
+func (in *Instruction) Pairs() []Pair { return in.pairs }
+
+// makePairs splits the arguments into pairs.
+func (in *Instruction) makePairs() []Pair {
 	switch in.Name {
 	case command.Arg:
 	case command.Env, command.Label:
@@ -24,7 +28,7 @@ func (in *Instruction) Pairs() []Pair {
 	default:
 		return nil
 	}
-	var pairs []Pair
+	pairs := make([]Pair, 0, len(in.Args))
 	for _, w := range in.Args {
 		p := Pair{Name: w}
 		if i := strings.Index(w.Text, "="); i >= 0 {

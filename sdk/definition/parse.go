@@ -112,7 +112,7 @@ func (p *fileParser) checkText() error {
 // grammar has BuildKit parse the file.
 func (p *fileParser) grammar() (*parser.Node, error) {
 	p.file.Directives = directives(p.src, p.lines)
-	if _, ours := p.file.Directive("syntax"); !ours {
+	if _, ours := p.file.Directive("syntax"); !ours && p.mayBeForeign() {
 		if name, _, _, ok := parser.DetectSyntax(p.file.Src); ok {
 			return nil, p.errorAt(p.lines.bom, fmt.Errorf("%w: its syntax line hands it to the frontend %q", ErrForeignSyntax, name))
 		}
@@ -131,6 +131,20 @@ func (p *fileParser) grammar() (*parser.Node, error) {
 		p.file.Escape = '`'
 	}
 	return result.AST, nil
+}
+
+// mayBeForeign says whether it is worth asking BuildKit for a syntax line: not for a file that begins with a letter, or
+// with a comment that is no directive, as nearly all do.
+func (p *fileParser) mayBeForeign() bool {
+	line, _, _ := strings.Cut(p.src[p.lines.bom:], "\n")
+	switch {
+	case line == "":
+		return true
+	case line[0] == '#':
+		return strings.HasPrefix(line, "#!") || strings.Contains(line, "=")
+	}
+	c := line[0] | 0x20
+	return c < 'a' || c > 'z'
 }
 
 // syntaxError gives a BuildKit error the place of the first line it names.

@@ -136,7 +136,7 @@ type lines struct {
 }
 
 func newLines(src []byte) *lines {
-	l := &lines{starts: []int{0}}
+	l := &lines{starts: make([]int, 1, 1+bytes.Count(src, []byte{'\n'}))}
 	if hasBOM(src) {
 		l.bom = len(bom)
 	}

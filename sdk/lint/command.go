@@ -34,18 +34,21 @@ type Arg struct {
 	// Literal says that Text is all there is: no variable, substitution or pattern stands in the word.
 	Literal bool
 
-	word       definition.Word // in exec form
-	script     *Script         // otherwise
+	word       *definition.Word // in exec form
+	script     *Script          // otherwise
 	start, end int
 	syntax     *syntax.Word
 }
 
 // Word is the argument's place, quotes included.
 func (a Arg) Word() definition.Word {
-	if a.script == nil {
-		return a.word
+	switch {
+	case a.script != nil:
+		return a.script.word(a.start, a.end)
+	case a.word != nil:
+		return *a.word
 	}
-	return a.script.word(a.start, a.end)
+	return definition.Word{}
 }
 
 // IsFlag says whether the argument starts with a dash and is more than that.

@@ -71,17 +71,16 @@ type Base struct {
 
 // check refuses what would silently do nothing.
 func (c Config) check(rules []Rule) error {
-	ids := make([]string, len(rules))
-	for i, r := range rules {
-		ids[i] = r.ID
-		if err := checkRule(r); err != nil {
+	ordered := true
+	for i := range rules {
+		if err := checkRule(&rules[i]); err != nil {
 			return err
 		}
+		ordered = ordered && (i == 0 || rules[i-1].ID < rules[i].ID)
 	}
-	slices.Sort(ids)
-	for i := 1; i < len(ids); i++ {
-		if ids[i] == ids[i-1] {
-			return fmt.Errorf("rule %s: given twice", ids[i])
+	if !ordered { // those of package rules are, and a check for each file should cost nothing
+		if id, ok := twice(rules); ok {
+			return fmt.Errorf("rule %s: given twice", id)
 		}
 	}
 	named := slices.Clone(c.Disable)
@@ -96,14 +95,26 @@ func (c Config) check(rules []Rule) error {
 	}
 	slices.Sort(named)
 	for _, id := range named {
-		if _, found := slices.BinarySearch(ids, id); !found {
+		if !slices.ContainsFunc(rules, func(r Rule) bool { return r.ID == id }) {
 			return fmt.Errorf("lint config: names rule %s, which is not among the %d rules given", id, len(rules))
 		}
 	}
 	return nil
 }
 
-func (c Config) url(r Rule) string {
+// twice returns an id that two rules have.
+func twice(rules []Rule) (string, bool) {
+	ids := make(map[string]bool, len(rules))
+	for _, r := range rules {
+		if ids[r.ID] {
+			return r.ID, true
+		}
+		ids[r.ID] = true
+	}
+	return "", false
+}
+
+func (c *Config) url(r *Rule) string {
 	if c.DocURL != "" {
 		return c.DocURL + r.ID + ".md"
 	}

@@ -96,8 +96,8 @@ func Run(file *definition.File, rules []Rule, cfg Config) ([]finding.Finding, er
 		return nil, fmt.Errorf("%s: %w", file.Name, err)
 	}
 	for _, last := range []bool{false, true} {
-		for _, r := range rules {
-			if r.Last == last && !slices.Contains(cfg.Disable, r.ID) {
+		for i := range rules {
+			if r := &rules[i]; r.Last == last && !slices.Contains(cfg.Disable, r.ID) {
 				pass.run(r)
 			}
 		}
@@ -113,7 +113,7 @@ func Run(file *definition.File, rules []Rule, cfg Config) ([]finding.Finding, er
 }
 
 // run has one rule report, and completes what it reported.
-func (p *Pass) run(r Rule) {
+func (p *Pass) run(r *Rule) {
 	first := len(p.reports)
 	r.Run(p)
 	severity := r.Severity
@@ -129,7 +129,7 @@ func (p *Pass) run(r Rule) {
 }
 
 // checkRule refuses a rule that can't be used.
-func checkRule(r Rule) error {
+func checkRule(r *Rule) error {
 	if r.Run == nil {
 		return fmt.Errorf("rule %s: it has no Run", r.ID)
 	}

@@ -23,14 +23,23 @@ type Pass struct {
 	Suppressions []*Suppression
 
 	cfg      Config
+	all      []*definition.Instruction // with those inside an ONBUILD
+	named    map[string][]*definition.Instruction
 	scripts  map[*definition.Instruction][]*Script
 	commands map[string][]*Command
 	texts    []Text
+	shared   map[any]any // by *Shared
 	reports  []*Report
 }
 
 func newPass(file *definition.File, cfg Config) *Pass {
-	p := &Pass{File: file, cfg: cfg}
+	p := &Pass{File: file, cfg: cfg, named: map[string][]*definition.Instruction{}}
+	for _, in := range file.Instructions {
+		for ; in != nil; in = in.Trigger {
+			p.all = append(p.all, in)
+			p.named[in.Name] = append(p.named[in.Name], in)
+		}
+	}
 	p.parseScripts()
 	p.scripts = make(map[*definition.Instruction][]*Script, len(p.Scripts))
 	p.commands = make(map[string][]*Command)
@@ -80,11 +89,24 @@ func (p *Pass) ScriptsOf(in *definition.Instruction) []*Script { return p.script
 // ONBUILD comes right after the ONBUILD.
 func (p *Pass) Instructions(names ...string) iter.Seq[*definition.Instruction] {
 	return func(yield func(*definition.Instruction) bool) {
-		for _, in := range p.File.Instructions {
-			for ; in != nil; in = in.Trigger {
-				if isOneOf(in.Name, names) && !yield(in) {
-					return
+		all := p.all
+		if len(names) > 0 {
+			last, present := "", 0
+			for _, name := range names {
+				if len(p.named[name]) > 0 {
+					last, present = name, present+1
 				}
+			}
+			switch present {
+			case 0:
+				return
+			case 1:
+				all, names = p.named[last], nil
+			}
+		}
+		for _, in := range all {
+			if isOneOf(in.Name, names) && !yield(in) {
+				return
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"sync"
 
 	"mvdan.cc/sh/v3/syntax"
 
@@ -22,6 +23,11 @@ var (
 // parseScripts parses every script of the file once, for all rules.
 func (p *Pass) parseScripts() {
 	sp := &scriptParser{pass: p, variants: make(map[syntax.LangVariant]*syntax.Parser)}
+	defer func() {
+		for v, parser := range sp.variants {
+			parsers[v].Put(parser)
+		}
+	}()
 	shells := make([][]string, len(p.File.Stages)) // the shell at the end of each stage
 	for _, in := range p.File.Instructions {
 		if in.Stage == nil {
@@ -71,6 +77,11 @@ func texts(words []definition.Word) []string {
 	return all
 }
 
+// parsers are idle ones, by the language that they read.
+var parsers = map[syntax.LangVariant]*sync.Pool{
+	syntax.LangPOSIX: {}, syntax.LangBash: {}, syntax.LangMirBSDKorn: {},
+}
+
 // scriptParser collects scripts; it keeps one syntax parser per shell language.
 type scriptParser struct {
 	pass     *Pass
@@ -100,8 +111,8 @@ func (sp *scriptParser) instruction(in *definition.Instruction, shell []string) 
 func (sp *scriptParser) exec(in *definition.Instruction, words []definition.Word) {
 	s := &Script{Instruction: in}
 	args := make([]Arg, len(words))
-	for i, w := range words {
-		args[i] = Arg{Text: w.Text, Literal: true, word: w}
+	for i := range words {
+		args[i] = Arg{Text: words[i].Text, Literal: true, word: &words[i]}
 	}
 	sp.scripts = append(sp.scripts, s)
 	s.add(nil, nil, args)
@@ -152,7 +163,9 @@ func (sp *scriptParser) parse(v syntax.LangVariant, text string) (*syntax.File, 
 	}
 	parser, ok := sp.variants[v]
 	if !ok {
-		parser = syntax.NewParser(syntax.Variant(v))
+		if parser, ok = parsers[v].Get().(*syntax.Parser); !ok {
+			parser = syntax.NewParser(syntax.Variant(v))
+		}
 		sp.variants[v] = parser
 	}
 	return parser.Parse(strings.NewReader(text), "")

@@ -78,18 +78,16 @@ func (p *Pass) parseSuppressions(rules []Rule) error {
 
 // parseComment reads a comment of any of the tools; it returns nil for an ordinary one.
 func parseComment(c definition.Comment) *Suppression {
-	s := &Suppression{Word: definition.Word{Text: c.Text, Start: c.Start, End: c.End}}
+	word := definition.Word{Text: c.Text, Start: c.Start, End: c.End}
 	if text, ok := strings.CutPrefix(c.Text, "plimsoll:"); ok {
-		s.Tool = "plimsoll"
+		s := &Suppression{Tool: "plimsoll", Word: word}
 		s.parse(text)
 		return s
 	}
 	if text, ok := strings.CutPrefix(c.Text, "hadolint "); ok {
 		text = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), "global "))
 		if ids, ok := strings.CutPrefix(text, "ignore="); ok {
-			s.Tool, s.Reason = "hadolint", c.Text
-			s.IDs = splitList(ids)
-			return s
+			return &Suppression{Tool: "hadolint", IDs: splitList(ids), Reason: c.Text, Word: word}
 		}
 	}
 	return nil

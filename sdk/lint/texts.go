@@ -12,16 +12,19 @@ type Text struct {
 	// Text is what it says: an argument without its quotes, a line without its line break.
 	Text string
 
-	arg  Arg
-	line definition.Word
+	arg  *Arg
+	line *definition.Word // when it is no argument
 }
 
 // Word is where the text stands.
 func (t Text) Word() definition.Word {
-	if !t.line.IsZero() {
-		return t.line
+	switch {
+	case t.line != nil:
+		return *t.line
+	case t.arg != nil:
+		return t.arg.Word()
 	}
-	return t.arg.Word()
+	return definition.Word{}
 }
 
 // Texts returns all of them. The slice is shared by the rules.
@@ -29,10 +32,14 @@ func (p *Pass) Texts() []Text {
 	if p.texts != nil {
 		return p.texts
 	}
-	p.texts = []Text{}
+	n := 0
 	for c := range p.Commands() {
-		for _, a := range c.Args {
-			p.texts = append(p.texts, Text{Text: a.Text, arg: a})
+		n += len(c.Args)
+	}
+	p.texts = make([]Text, 0, n)
+	for c := range p.Commands() {
+		for i := range c.Args {
+			p.texts = append(p.texts, Text{Text: c.Args[i].Text, arg: &c.Args[i]})
 		}
 		p.readHeredocs(c)
 	}
@@ -60,7 +67,8 @@ func (p *Pass) addLines(body definition.Word) {
 	at := 0
 	for line := range strings.Lines(body.Text) {
 		if text := strings.TrimRight(line, "\r\n"); strings.TrimSpace(text) != "" {
-			p.texts = append(p.texts, Text{Text: text, line: body.Slice(at, at+len(text))})
+			w := body.Slice(at, at+len(text))
+			p.texts = append(p.texts, Text{Text: text, line: &w})
 		}
 		at += len(line)
 	}

@@ -24,7 +24,7 @@ func Validate(rules []Rule) error {
 		wrong := func(format string, args ...any) {
 			errs = append(errs, fmt.Errorf("rule %s %s: "+format, append([]any{r.ID, r.Name}, args...)...))
 		}
-		if err := checkRule(r); err != nil {
+		if err := checkRule(&r); err != nil {
 			errs = append(errs, err)
 		}
 		if !idPattern.MatchString(r.ID) {

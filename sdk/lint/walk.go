@@ -12,7 +12,8 @@ func (s *Script) walk(root syntax.Node) {
 	syntax.Walk(root, func(n syntax.Node) bool {
 		stmt, ok := n.(*syntax.Stmt)
 		if !ok {
-			return true
+			word, ok := n.(*syntax.Word)
+			return !ok || !isPlain(word)
 		}
 		switch cmd := stmt.Cmd.(type) {
 		case *syntax.CallExpr:
@@ -28,6 +29,18 @@ func (s *Script) walk(root syntax.Node) {
 		}
 		return true
 	})
+}
+
+// isPlain says whether a word is one piece of text, so that no command is in it.
+func isPlain(w *syntax.Word) bool {
+	if len(w.Parts) != 1 {
+		return false
+	}
+	switch w.Parts[0].(type) {
+	case *syntax.Lit, *syntax.SglQuoted:
+		return true
+	}
+	return false
 }
 
 func (s *Script) call(stmt *syntax.Stmt, call *syntax.CallExpr) {

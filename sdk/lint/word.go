@@ -64,11 +64,12 @@ func (c *Command) script() *Script {
 	if c.Script.depth == maxDepth {
 		return nil
 	}
-	inner := &Script{Instruction: c.Script.Instruction, Shell: []string{c.name.Text, "-c"}, Outer: c, depth: c.Script.depth + 1}
+	inner := func(shell string) *Script {
+		return &Script{Instruction: c.Script.Instruction, Shell: []string{shell, "-c"}, Outer: c, depth: c.Script.depth + 1}
+	}
 	if c.Name == "su" || c.Name == "runuser" {
-		inner.Shell = linuxShell
 		if a, ok := c.Value("-c", "--command"); ok {
-			return inner.fromArg(a)
+			return inner(linuxShell[0]).fromArg(a)
 		}
 		return nil
 	}
@@ -78,7 +79,7 @@ func (c *Command) script() *Script {
 	for i := 0; i < len(c.Args); i++ {
 		switch a := c.Args[i]; {
 		case a.Is("-c") && i+1 < len(c.Args):
-			return inner.fromArg(c.Args[i+1])
+			return inner(c.name.Text).fromArg(c.Args[i+1])
 		case takesOption(a.Text):
 			i++
 		case !a.IsFlag() && !strings.HasPrefix(a.Text, "+"):
@@ -90,8 +91,9 @@ func (c *Command) script() *Script {
 	}
 	for _, r := range c.Stmt.Redirs {
 		if r.Hdoc != nil && (r.N == nil || r.N.Value == "0") {
-			inner.take(c.Script, [2]int{int(r.Hdoc.Pos().Offset()), int(r.Hdoc.End().Offset())})
-			return inner.orNil()
+			s := inner(c.name.Text)
+			s.take(c.Script, [2]int{int(r.Hdoc.Pos().Offset()), int(r.Hdoc.End().Offset())})
+			return s.orNil()
 		}
 	}
 	return nil
@@ -110,7 +112,7 @@ func takesOption(flag string) bool {
 // become anything, and the commands around them stay what they are.
 func (s *Script) fromArg(a Arg) *Script {
 	if a.script == nil {
-		s.text, s.pieces = a.word.Text, []piece{{0, a.word}}
+		s.text, s.pieces = a.word.Text, []piece{{0, *a.word}}
 		return s.orNil()
 	}
 	if len(a.syntax.Parts) != 1 {

@@ -14,7 +14,7 @@ var aptListsLeft = lint.Rule{
 	Group: lint.Packages, Severity: finding.Warning, Suppressible: true, Fixes: true,
 	Aliases: []string{"hadolint:DL3009"},
 	Run: func(pass *lint.Pass) {
-		ships := shipped(pass)
+		ships := shipped.Of(pass)
 		safe := everyInstallUpdates(pass)
 		reported := map[*lint.Script]bool{}
 		for c := range apt(pass, "update") {

@@ -10,9 +10,9 @@ var baseArgWithoutDefault = lint.Rule{
 	Group: lint.Bases, Severity: finding.Warning, Suppressible: true,
 	Aliases: []string{"buildkit:InvalidDefaultArgInFrom"},
 	Run: func(pass *lint.Pass) {
-		args := globalArgs(pass.File)
+		args := globalArgs.Of(pass)
 		for _, stage := range pass.File.Stages {
-			for _, name := range undefined(stage.Base.Text, &argEnv{args: args}, pass.File.Escape) {
+			for _, name := range undefined(pass, stage.Base.Text, &argEnv{args: args}) {
 				if a, declared := args[name]; declared {
 					pass.Report(stage.Base, "the base %s has no value unless the caller gives one: ARG %s has no default", stage.Base.Text, name).
 						Related(a.word, "declared here without a default").

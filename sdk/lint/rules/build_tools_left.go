@@ -24,16 +24,11 @@ var buildTools = []string{
 
 // reportLeft reports packages of the list that a shipped stage installs and its RUN does not remove.
 func reportLeft(pass *lint.Pass, list []string, message string) {
-	ships := shipped(pass)
-	for c := range installs(pass) {
-		in := c.Script.Instruction
-		if !ships[in.Stage] || runs(pass, in, removesPackages) {
-			continue
-		}
-		for _, p := range c.packages() {
-			if slices.Contains(list, packageName(p.Text)) {
-				pass.Report(p.Word(), message, packageName(p.Text))
-			}
+	ships := shipped.Of(pass)
+	for _, p := range installs.Of(pass) {
+		name := packageName(p.name.Text)
+		if slices.Contains(list, name) && ships[p.in.Stage] && !runs(pass, p.in, removesPackages) {
+			pass.Report(p.name.Word(), message, name)
 		}
 	}
 }

@@ -13,7 +13,7 @@ var consecutiveRun = lint.Rule{
 	Group: lint.Instructions, Severity: finding.Info, Suppressible: true,
 	Aliases: []string{"hadolint:DL3059"},
 	Run: func(pass *lint.Pass) {
-		ships := shipped(pass)
+		ships := shipped.Of(pass)
 		for _, stage := range pass.File.Stages {
 			row := 0
 			for _, in := range stage.Instructions {

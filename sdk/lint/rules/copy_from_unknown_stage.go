@@ -12,14 +12,12 @@ var copyFromUnknownStage = lint.Rule{
 	Group: lint.Bases, Severity: finding.Warning, Suppressible: true,
 	Aliases: []string{"hadolint:DL3022", "hadolint:DL3023"},
 	Run: func(pass *lint.Pass) {
-		args := globalArgs(pass.File)
 		for in := range pass.Instructions("copy", "run") {
 			for _, w := range sources(in) {
-				img, ok := newImage(pass, in, w, args)
-				if !ok || strings.ContainsAny(w.Text, "/:@$") {
+				if !isImage(pass, in, w) || strings.ContainsAny(w.Text, "/:@$") {
 					continue
 				}
-				pass.Report(img.word, "no stage before this one is named %q, so an image of that name is fetched from the default registry; name a stage, or the image in full", w.Text)
+				pass.Report(w, "no stage before this one is named %q, so an image of that name is fetched from the default registry; name a stage, or the image in full", w.Text)
 			}
 		}
 	},

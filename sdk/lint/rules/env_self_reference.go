@@ -16,7 +16,7 @@ var envSelfReference = lint.Rule{
 		for in := range pass.Instructions("env") {
 			pairs := in.Pairs()
 			for _, p := range pairs {
-				for _, name := range uses(p.Value.Text, pass.File.Escape) {
+				for _, name := range uses(pass, p.Value.Text) {
 					i := slices.IndexFunc(pairs, func(other definition.Pair) bool { return other.Name.Text == name })
 					if i >= 0 && name != p.Name.Text {
 						pass.Report(p.Value, "$%s has its old value here, not the one that the same ENV gives it; use a second ENV", name).

@@ -1,11 +1,8 @@
 package rules
 
 import (
-	"iter"
 	"strconv"
 	"strings"
-
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
@@ -21,19 +18,18 @@ type image struct {
 	args []definition.Word
 }
 
-// images yields all references to images; stages and scratch are none.
-func images(pass *lint.Pass) iter.Seq[image] {
-	return func(yield func(image) bool) {
-		args := globalArgs(pass.File)
-		for in := range pass.Instructions("from", "copy", "run", "add") {
-			for _, w := range sources(in) {
-				if img, ok := newImage(pass, in, w, args); ok && !yield(img) {
-					return
-				}
+// images are all references to images; stages and scratch are none.
+var images = lint.Share(func(pass *lint.Pass) []image {
+	var all []image
+	for in := range pass.Instructions("from", "copy", "run", "add") {
+		for _, w := range sources(in) {
+			if isImage(pass, in, w) {
+				all = append(all, newImage(pass, w))
 			}
 		}
 	}
-}
+	return all
+})
 
 // sources returns the words of an instruction that name an image or a stage.
 func sources(in *definition.Instruction) []definition.Word {
@@ -62,18 +58,24 @@ func sources(in *definition.Instruction) []definition.Word {
 	return words
 }
 
-func newImage(pass *lint.Pass, in *definition.Instruction, w definition.Word, args map[string]argument) (image, bool) {
+// isImage says whether a word of an instruction names an image, rather than a stage or scratch.
+func isImage(pass *lint.Pass, in *definition.Instruction, w definition.Word) bool {
 	if w.Text == "" || w.Text == "scratch" || pass.StageNamed(w.Text, in.Stage) != nil {
-		return image{}, false
+		return false
 	}
-	if _, err := strconv.Atoi(w.Text); err == nil && in.Name == "copy" {
-		return image{}, false // the number of a stage, which a mount does not know
+	if in.Name == "copy" {
+		_, err := strconv.Atoi(w.Text)
+		return err != nil // else the number of a stage, which a mount does not know
 	}
+	return true
+}
+
+func newImage(pass *lint.Pass, w definition.Word) image {
 	img := image{word: w, ref: w.Text}
 	if strings.Contains(w.Text, "$") {
-		img.ref, img.args = expand(w.Text, args, pass.File.Escape)
+		img.ref, img.args = expand(pass, w.Text, globalArgs.Of(pass))
 	}
-	return img, true
+	return img
 }
 
 // argument is an ARG before the first FROM.
@@ -83,23 +85,24 @@ type argument struct {
 	known bool // it has a default
 }
 
-func globalArgs(f *definition.File) map[string]argument {
+// globalArgs are those of a file, by name.
+var globalArgs = lint.Share(func(pass *lint.Pass) map[string]argument {
 	args := map[string]argument{}
-	for _, in := range f.Instructions {
+	for _, in := range pass.File.Instructions {
 		if in.Stage != nil {
 			break
 		}
 		for _, p := range in.Pairs() {
 			a := argument{word: p.Name}
 			if p.Separator == "=" {
-				a.value, _ = expand(p.Value.Text, args, f.Escape)
+				a.value, _ = expand(pass, p.Value.Text, args)
 				a.known = true
 			}
 			args[p.Name.Text] = a
 		}
 	}
 	return args
-}
+})
 
 // withDefaults returns what a text means at an instruction, with the defaults of the ARGs and values of the ENVs before
 // it in the stage; the text itself when they do not tell.
@@ -107,7 +110,7 @@ func withDefaults(pass *lint.Pass, at *definition.Instruction, text string) stri
 	if !strings.Contains(text, "$") {
 		return text
 	}
-	global, args := globalArgs(pass.File), map[string]argument{}
+	global, args := globalArgs.Of(pass), map[string]argument{}
 	for _, in := range at.Stage.Instructions {
 		if in == at {
 			break
@@ -115,7 +118,7 @@ func withDefaults(pass *lint.Pass, at *definition.Instruction, text string) stri
 		for _, p := range in.Pairs() {
 			a := argument{word: p.Name}
 			if p.Separator != "" {
-				a.value, _ = expand(p.Value.Text, args, pass.File.Escape)
+				a.value, _ = expand(pass, p.Value.Text, args)
 				a.known = true
 			} else if g, ok := global[p.Name.Text]; ok {
 				a = g
@@ -123,7 +126,7 @@ func withDefaults(pass *lint.Pass, at *definition.Instruction, text string) stri
 			args[p.Name.Text] = a
 		}
 	}
-	if value, _ := expand(text, args, pass.File.Escape); value != "" {
+	if value, _ := expand(pass, text, args); value != "" {
 		return value
 	}
 	return text
@@ -137,10 +140,12 @@ var platformArgs = map[string]string{
 }
 
 // expand returns what a word means with the defaults of the arguments, "" when one has none, and the arguments it uses.
-func expand(text string, args map[string]argument, escape byte) (string, []definition.Word) {
+func expand(pass *lint.Pass, text string, args map[string]argument) (string, []definition.Word) {
+	if isPlain(text, pass.File.Escape) {
+		return text, nil
+	}
 	env := argEnv{args: args}
-	lex := shell.NewLex(rune(escape))
-	result, err := lex.ProcessWordWithMatches(text, &env)
+	result, err := lexer.Of(pass).ProcessWordWithMatches(text, &env)
 	if err != nil || len(result.Unmatched) > 0 {
 		return "", env.used
 	}

@@ -11,7 +11,7 @@ var keyGenerated = lint.Rule{
 	ID: "DF3009", Name: "key-generated", Title: "private key made while the image is built",
 	Group: lint.Secrets, Severity: finding.Warning, Suppressible: true,
 	Run: func(pass *lint.Pass) {
-		ships := shipped(pass)
+		ships := shipped.Of(pass)
 		for c := range pass.Commands("ssh-keygen", "openssl", "keytool", "gpg", "certtool", "wg", "mkcert", "make-ssl-cert") {
 			if ships[c.Script.Instruction.Stage] && generatesKey(c) {
 				pass.Report(c.NameWord(), "every container of this image has the same private key, and everybody who pulls it; make the key when the container starts, or mount it")

@@ -10,7 +10,7 @@ var latestTag = lint.Rule{
 	Group: lint.Bases, Severity: finding.Warning, Suppressible: true,
 	Aliases: []string{"hadolint:DL3007"},
 	Run: func(pass *lint.Pass) {
-		for img := range images(pass) {
+		for _, img := range images.Of(pass) {
 			if _, tag, digest := splitRef(img.ref); tag == "latest" && digest == "" {
 				img.report(pass, "image %q moves with every release; name a version or a digest", img.ref)
 			}

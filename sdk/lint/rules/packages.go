@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 )
 
@@ -19,18 +20,24 @@ func rpms(pass *lint.Pass, verbs ...string) iter.Seq[invocation] {
 	return invocations(pass, rpmTools, rpmValues, verbs)
 }
 
-// installs yields all commands that install packages of the distribution: apt-get, apk, yum, dnf, zypper and their like.
-func installs(pass *lint.Pass) iter.Seq[invocation] {
-	return func(yield func(invocation) bool) {
-		for _, all := range []iter.Seq[invocation]{apt(pass, "install"), apk(pass, "add"), rpms(pass, "install", "in", "localinstall", "reinstall")} {
-			for c := range all {
-				if !yield(c) {
-					return
-				}
+// install is a package of the distribution and the RUN that installs it.
+type install struct {
+	in   *definition.Instruction
+	name lint.Arg
+}
+
+// installs are all packages of the distribution that are installed: by apt-get, apk, yum, dnf, zypper and their like.
+var installs = lint.Share(func(pass *lint.Pass) []install {
+	var all []install
+	for _, commands := range []iter.Seq[invocation]{apt(pass, "install"), apk(pass, "add"), rpms(pass, "install", "in", "localinstall", "reinstall")} {
+		for c := range commands {
+			for _, p := range c.packages() {
+				all = append(all, install{c.Script.Instruction, p})
 			}
 		}
 	}
-}
+	return all
+})
 
 // packageName is a package without version and release: curl=7.88, curl~7 and curl@7 are curl.
 func packageName(p string) string {

@@ -29,8 +29,11 @@ var passwordArgument = lint.Rule{
 // passwordOf returns the argument that holds a password.
 func passwordOf(c *lint.Command) (lint.Arg, bool) {
 	for i, a := range c.Args {
+		if !strings.HasPrefix(a.Text, "--") {
+			continue
+		}
 		name, value, joined := strings.Cut(a.Text, "=")
-		if !strings.HasPrefix(name, "--") || !isSecretFlag(name[2:]) {
+		if !isSecretFlag(name[2:]) {
 			continue
 		}
 		if joined && isPasswordValue(value) {

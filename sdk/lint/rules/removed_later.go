@@ -13,7 +13,7 @@ var removedLater = lint.Rule{
 	ID: "DF6033", Name: "removed-later", Title: "copied file removed in a later layer",
 	Group: lint.Instructions, Severity: finding.Info, Suppressible: true,
 	Run: func(pass *lint.Pass) {
-		ships := shipped(pass)
+		ships := shipped.Of(pass)
 		for c := range pass.Commands("rm") {
 			if !ships[c.Script.Instruction.Stage] {
 				continue

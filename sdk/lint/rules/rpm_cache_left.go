@@ -12,7 +12,7 @@ var rpmCacheLeft = lint.Rule{
 	Group: lint.Packages, Severity: finding.Warning, Suppressible: true, Fixes: true,
 	Aliases: []string{"hadolint:DL3032", "hadolint:DL3036", "hadolint:DL3040"},
 	Run: func(pass *lint.Pass) {
-		ships := shipped(pass)
+		ships := shipped.Of(pass)
 		reported := map[*lint.Script]bool{}
 		for c := range rpms(pass, "install", "in", "localinstall", "reinstall", "groupinstall", "update", "upgrade", "makecache") {
 			in := c.Script.Instruction

@@ -13,8 +13,9 @@ var secretValue = lint.Rule{
 	ID: "DF3002", Name: "secret-value", Title: "text with the form of a known secret",
 	Group: lint.Secrets, Severity: finding.Error,
 	Run: func(pass *lint.Pass) {
-		for _, form := range secretForms {
-			if !bytes.Contains(pass.File.Src, []byte(form.prefix)) {
+		present := secretPrefixes.in(pass.File.Src)
+		for i, form := range secretForms {
+			if present&(1<<i) == 0 || !bytes.Contains(pass.File.Src, []byte(form.prefix)) {
 				continue
 			}
 			for in := range pass.Instructions() {
@@ -70,6 +71,30 @@ var secretForms = []secretForm{
 	{"a private key", "-----BEGIN EC PRIVATE KEY-----", 0, ""},
 	{"a private key", "-----BEGIN OPENSSH PRIVATE KEY-----", 0, ""},
 	{"a private key", "-----BEGIN PGP PRIVATE KEY BLOCK-----", 0, ""},
+}
+
+// prefixes says, in one walk over a file, which of some texts it may have: for each of their first four places, and each
+// byte, one bit for each text that has the byte there.
+type prefixes [4][256]uint32
+
+var secretPrefixes = func() (p prefixes) {
+	for i, form := range secretForms {
+		for at := range p {
+			p[at][form.prefix[at]] |= 1 << i
+		}
+	}
+	return p
+}()
+
+// in returns the bits of all texts whose first bytes are in src.
+func (p *prefixes) in(src []byte) uint32 {
+	var found uint32
+	for i := 3; i < len(src); i++ {
+		if bits := p[0][src[i-3]] & p[1][src[i-2]]; bits != 0 {
+			found |= bits & p[2][src[i-1]] & p[3][src[i]]
+		}
+	}
+	return found
 }
 
 // find returns where a secret of the form begins. Those in documentation end in EXAMPLE and are none.

@@ -12,11 +12,9 @@ var sshServer = lint.Rule{
 	Group: lint.Users, Severity: finding.Error,
 	Run: func(pass *lint.Pass) {
 		const message = "an ssh server is a way in that needs keys, users and updates of its own; use the runtime's exec"
-		for c := range installs(pass) {
-			for _, p := range c.packages() {
-				if name := packageName(p.Text); name == "openssh-server" || name == "dropbear" {
-					pass.Report(p.Word(), message)
-				}
+		for _, p := range installs.Of(pass) {
+			if name := packageName(p.name.Text); name == "openssh-server" || name == "dropbear" {
+				pass.Report(p.name.Word(), message)
 			}
 		}
 		for _, s := range pass.Scripts {

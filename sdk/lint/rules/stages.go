@@ -7,15 +7,15 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 )
 
-// shipped returns the stages whose layers are in the image that is built by default: the last one and those it starts
+// shipped are the stages whose layers are in the image that is built by default: the last one and those it starts
 // from.
-func shipped(pass *lint.Pass) map[*definition.Stage]bool {
+var shipped = lint.Share(func(pass *lint.Pass) map[*definition.Stage]bool {
 	stages := map[*definition.Stage]bool{}
 	for s := pass.Final(); s != nil; s = pass.Parent(s) {
 		stages[s] = true
 	}
 	return stages
-}
+})
 
 // needed returns the stages that the last one is built from.
 func needed(pass *lint.Pass) map[*definition.Stage]bool {

@@ -13,10 +13,10 @@ var undeclaredArgInFrom = lint.Rule{
 	Group: lint.Bases, Severity: finding.Error,
 	Aliases: []string{"buildkit:UndefinedArgInFrom"},
 	Run: func(pass *lint.Pass) {
-		args := globalArgs(pass.File)
+		args := globalArgs.Of(pass)
 		for _, stage := range pass.File.Stages {
 			for _, w := range []definition.Word{stage.Base, stage.Platform} {
-				for _, name := range undefined(w.Text, &argEnv{args: args}, pass.File.Escape) {
+				for _, name := range undefined(pass, w.Text, &argEnv{args: args}) {
 					if _, declared := args[name]; declared {
 						continue // without a default; DF1104 looks at that
 					}

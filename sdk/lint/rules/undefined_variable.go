@@ -13,7 +13,7 @@ var undefinedVariable = lint.Rule{
 	Group: lint.Instructions, Severity: finding.Warning, Suppressible: true,
 	Aliases: []string{"buildkit:UndefinedVar"},
 	Run: func(pass *lint.Pass) {
-		v := variables{pass: pass, global: globalArgs(pass.File), ends: make([]names, len(pass.File.Stages))}
+		v := variables{pass: pass, global: globalArgs.Of(pass), ends: make([]names, len(pass.File.Stages))}
 		for _, stage := range pass.File.Stages {
 			v.stage(stage)
 		}
@@ -61,7 +61,7 @@ var alwaysDefined = names{
 // come from there; then only those that are surely meant to be an ARG of the file, or mistyped, are reported.
 func (v *variables) instruction(in *definition.Instruction, defined names, known bool) {
 	for _, w := range expandedWords(in) {
-		for _, name := range undefined(w.Text, defined, v.pass.File.Escape) {
+		for _, name := range undefined(v.pass, w.Text, defined) {
 			if alwaysDefined[name] {
 				continue
 			}

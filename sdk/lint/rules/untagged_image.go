@@ -10,7 +10,7 @@ var untaggedImage = lint.Rule{
 	Group: lint.Bases, Severity: finding.Warning, Suppressible: true,
 	Aliases: []string{"hadolint:DL3006"},
 	Run: func(pass *lint.Pass) {
-		for img := range images(pass) {
+		for _, img := range images.Of(pass) {
 			if _, tag, digest := splitRef(img.ref); img.ref != "" && tag == "" && digest == "" {
 				img.report(pass, "image %q has no tag, so it means latest; name a version or a digest", img.ref)
 			}

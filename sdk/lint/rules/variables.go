@@ -4,8 +4,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 )
 
 // names is an environment in which variables have a value, but nobody asks which.
@@ -19,11 +22,11 @@ func (n names) Keys() []string { return nil }
 
 // undefined returns the variables in a text that the environment does not define, sorted. One with a default of its own,
 // ${X:-y}, is none.
-func undefined(text string, env shell.EnvGetter, escape byte) []string {
+func undefined(pass *lint.Pass, text string, env shell.EnvGetter) []string {
 	if !strings.Contains(text, "$") {
 		return nil
 	}
-	result, err := lexer(escape).ProcessWordWithMatches(text, env)
+	result, err := lexer.Of(pass).ProcessWordWithMatches(text, env)
 	if err != nil {
 		return nil
 	}
@@ -39,17 +42,26 @@ func hasDefault(text, name string) bool {
 }
 
 // uses returns the variables that a text reads, sorted.
-func uses(text string, escape byte) []string {
+func uses(pass *lint.Pass, text string) []string {
 	if !strings.Contains(text, "$") {
 		return nil
 	}
-	result, err := lexer(escape).ProcessWordWithMatches(text, names{})
+	result, err := lexer.Of(pass).ProcessWordWithMatches(text, names{})
 	if err != nil {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(result.Unmatched))
 }
 
-func lexer(escape byte) *shell.Lex {
-	return shell.NewLex(rune(escape))
+// lexer is BuildKit's, for the escape character of a file.
+var lexer = lint.Share(func(pass *lint.Pass) *shell.Lex { return shell.NewLex(rune(pass.File.Escape)) })
+
+// isPlain says whether the lexer surely leaves a text as it is: it is ASCII without variable, quote or escape.
+func isPlain(text string, escape byte) bool {
+	for i := range len(text) {
+		if c := text[i]; c == '$' || c == '"' || c == '\'' || c == escape || c == 0 || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -12,7 +12,6 @@ var wholeImageCopied = lint.Rule{
 	ID: "DF1112", Name: "whole-image-copied", Title: "image or stage copied whole into the image that is delivered",
 	Group: lint.Bases, Severity: finding.Warning,
 	Run: func(pass *lint.Pass) {
-		args := globalArgs(pass.File)
 		for stage := pass.Final(); stage != nil; stage = pass.Parent(stage) {
 			for _, in := range stage.Instructions {
 				if in.Name != "copy" || !copiesRoot(in) {
@@ -23,7 +22,7 @@ var wholeImageCopied = lint.Rule{
 					continue
 				}
 				what := "stage"
-				if _, isImage := newImage(pass, in, from.Value, args); isImage {
+				if isImage(pass, in, from.Value) {
 					what = "image"
 				}
 				pass.Report(from.Value, "everything in the %s %q is copied to /, so the image stands on it without saying so: neither as its base in the "+

@@ -10,7 +10,7 @@ var yarnCacheLeft = lint.Rule{
 	Group: lint.Packages, Severity: finding.Info, Suppressible: true,
 	Aliases: []string{"hadolint:DL3060"},
 	Run: func(pass *lint.Pass) {
-		ships := shipped(pass)
+		ships := shipped.Of(pass)
 		for c := range pass.Commands("yarn") {
 			in := c.Script.Instruction
 			operands := c.Operands(npmValues...)

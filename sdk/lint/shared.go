@@ -1,0 +1,23 @@
+package lint
+
+// Shared is something that several rules work out from a file. It is worked out once for each pass, when the first rule
+// asks, and then shared: nobody may change it. The value itself holds no state and may be used concurrently.
+//
+//	var secrets = lint.Share(func(pass *lint.Pass) map[string]bool { ... }) // then, in rules: secrets.Of(pass)
+type Shared[T any] struct{ make func(*Pass) T }
+
+// Share returns what rules ask for what the function makes.
+func Share[T any](make func(*Pass) T) *Shared[T] { return &Shared[T]{make} }
+
+// Of returns it for the file of a pass.
+func (s *Shared[T]) Of(p *Pass) T {
+	if v, ok := p.shared[s]; ok {
+		return v.(T)
+	}
+	v := s.make(p)
+	if p.shared == nil {
+		p.shared = map[any]any{}
+	}
+	p.shared[s] = v
+	return v
+}
