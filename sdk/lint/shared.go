@@ -4,17 +4,17 @@ package lint
 // asks, and then shared: nobody may change it. The value itself holds no state and may be used concurrently.
 //
 //	var secrets = lint.Share(func(pass *lint.Pass) map[string]bool { ... }) // then, in rules: secrets.Of(pass)
-type Shared[T any] struct{ make func(*Pass) T }
+type Shared[T any] struct{ work func(*Pass) T }
 
-// Share returns what rules ask for what the function makes.
-func Share[T any](make func(*Pass) T) *Shared[T] { return &Shared[T]{make} }
+// Share returns what rules ask for what the function works out.
+func Share[T any](work func(*Pass) T) *Shared[T] { return &Shared[T]{work} }
 
 // Of returns it for the file of a pass.
 func (s *Shared[T]) Of(p *Pass) T {
 	if v, ok := p.shared[s]; ok {
 		return v.(T)
 	}
-	v := s.make(p)
+	v := s.work(p)
 	if p.shared == nil {
 		p.shared = map[any]any{}
 	}
