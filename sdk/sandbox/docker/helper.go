@@ -134,12 +134,25 @@ func (h *helper) remove(ctx context.Context) error {
 		h.end()
 	}
 	_, err := h.runtime.client.ContainerRemove(ctx, h.id, client.ContainerRemoveOptions{Force: true})
-	// It removes itself when it ends.
-	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+	if errdefs.IsConflict(err) { // it ended and is being removed by itself: not gone yet
+		err = h.gone(ctx)
+	}
+	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("docker sandbox: remove the helper: %w", err)
 	}
 	h.id, h.end = "", nil
 	return nil
+}
+
+// gone waits until the daemon has removed the helper.
+func (h *helper) gone(ctx context.Context) error {
+	wait := h.runtime.client.ContainerWait(ctx, h.id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
+	select {
+	case <-wait.Result:
+		return nil
+	case err := <-wait.Error:
+		return err
+	}
 }
 
 // helperImage has these files and no more.
