@@ -70,7 +70,7 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 	out.flags(root)
 	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newLineage(out), newTest(out), newSteps(out), newConvert(), newAudit(out),
 		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out))
-	root.AddCommand(newBundle(out))
+	root.AddCommand(newBundle(out), newFleet(out))
 	root.AddCommand(nodecmd.Commands()...)
 	root.AddCommand(newRequestBuild(out))
 	return root

@@ -29,7 +29,7 @@ var engines = []forbidden{
 	{path: "github.com/containerd/containerd/v2/core/snapshots", reason: "mounts images: only sdk/build/buildkit"},
 	{path: "github.com/moby/moby/client", reason: "speaks to Docker: only sdk/build/buildkit, sandbox/docker, admission/docker and who uses it, and fleet/docker"},
 	{path: "github.com/testcontainers/testcontainers-go", reason: "starts containers: only sdk/sandbox/docker"},
-	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel"},
+	{path: "cel.dev/cel-go", reason: "evaluates conditions: only sdk/catalog/cel and sdk/fleet/where"},
 	{path: "github.com/nicholas-fedor/shoutrrr", reason: "speaks to chats: only sdk/notify/shoutrrr"},
 	{path: "github.com/cloudevents/sdk-go/v2", reason: "writes CloudEvents: only sdk/notify/cloudevents"},
 	{path: "github.com/google/go-github/v75", reason: "speaks to GitHub: only sdk/forge/github"},
@@ -66,7 +66,7 @@ var (
 		"sdk/rebuild", "sdk/rebuild/storm",
 		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
 		"sdk/admission/compile", "sdk/admission/evidence", "sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
-		"sdk/notify", "sdk/forge",
+		"sdk/fleet", "sdk/notify", "sdk/forge",
 		"sdk/buildservice/api", "sdk/buildservice/client", "sdk/buildservice/callers",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/move", "sdk/pipeline"}

@@ -142,6 +142,17 @@ var mayImport = map[string][]string{
 		"github.com/google/go-containerregistry/pkg/v1",
 		"golang.org/x/sync/errgroup",
 	},
+	"sdk/fleet": {"go.yaml.in/yaml/v4"},
+	"sdk/fleet/docker": {
+		"github.com/containerd/errdefs",
+		"github.com/moby/moby",
+		"golang.org/x/sys/unix", // ends a command of this machine
+	},
+	"sdk/fleet/where": {
+		"cel.dev/cel-go",
+		"github.com/Masterminds/semver/v3",
+		"github.com/google/go-containerregistry/pkg/name",
+	},
 	"sdk/notify":             {"go.yaml.in/yaml/v4"},
 	"sdk/notify/outbox":      {"modernc.org/sqlite"},
 	"sdk/notify/cloudevents": {"github.com/cloudevents/sdk-go/v2"},

@@ -21,6 +21,7 @@ var needEngine = map[string]string{
 	"sdk/build/buildkit/embedded": "needs root or user namespaces",
 	"sdk/sandbox/docker":          "needs Docker",
 	"sdk/admission/docker":        "needs Docker",
+	"sdk/fleet/docker":            "needs Docker",
 }
 
 // An example that runs is the shortest documentation of a package, and the one that can't go stale. Packages for tests

@@ -48,6 +48,9 @@ func Dial(host string) (*Engine, error) {
 	return &Engine{api: api}, nil
 }
 
+// New returns an engine that speaks through a client, which stays the caller's to close.
+func New(api *client.Client) *Engine { return &Engine{api: api} }
+
 // Close closes idle connections.
 func (e *Engine) Close() error { return e.api.Close() }
 

@@ -49,6 +49,7 @@ import (
 	tclog "github.com/testcontainers/testcontainers-go/log"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/plimsoll-dev/plimsoll/internal/dockerhost"
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
@@ -118,7 +119,7 @@ var (
 // An error says at which address no daemon answered.
 func New(ctx context.Context, options Options) (*Runtime, error) {
 	options = options.orDefault()
-	c, err := reach(options)
+	c, err := dockerhost.New(options.Host, options.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("docker sandbox: %w", err)
 	}
