@@ -59,7 +59,7 @@ func (f *fleetCommand) places() (places []fleet.Place, closing func(), err error
 	var open []*docker.Place
 	closing = func() {
 		for _, p := range open {
-			p.Close()
+			_ = p.Close() // it only has idle connections
 		}
 	}
 	var options []docker.Options
@@ -100,7 +100,7 @@ func (f *fleetCommand) selector(ctx context.Context, condition string) (s *where
 		if store, err = l.open(ctx); err != nil {
 			return nil, closing, err
 		}
-		closing = func() { store.Close() }
+		closing = func() { _ = store.Close() } // nothing was written
 	}
 	s, err = c.Prepare(ctx, store, time.Now)
 	return s, closing, err

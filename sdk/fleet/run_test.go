@@ -195,7 +195,7 @@ func TestEveryInstanceHasAnOutcome(t *testing.T) {
 	good, lost, odd, down := fleettest.New("good", instances(3, "")...), fleettest.New("lost", instances(3, "")...), fleettest.New("odd", instances(5, "")...), fleettest.New("down")
 	down.Down(errors.New("no route to host"))
 	odd.Hold("id000", "remedy other, ordered by eve")
-	odd.Command = func(ctx context.Context, i fleet.Instance, a fleet.Action) (fleet.Output, error) {
+	odd.Command = func(ctx context.Context, i fleet.Instance, _ fleet.Action) (fleet.Output, error) {
 		switch i.ID {
 		case "id001":
 			return fleet.Output{}, fmt.Errorf("%w: no such program", fleet.ErrUnsupported)

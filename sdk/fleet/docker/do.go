@@ -136,7 +136,7 @@ func (p *Place) exec(ctx context.Context, i fleet.Instance, c fleet.Command) (fl
 	case err = <-ended:
 	case <-ctx.Done():
 		attached.Close()
-		<-ended
+		<-ended //nolint:errcheck // of the connection that was closed here
 		return keep.output(), p.late(ctx, created.ID, i)
 	}
 	if err != nil {

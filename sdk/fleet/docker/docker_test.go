@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -250,6 +251,73 @@ func TestACommandThatKillsItsContainer(t *testing.T) {
 	}
 	if r.Outcome != fleet.Failed || !strings.Contains(r.Reason, "the instance ended while the command ran") {
 		t.Errorf("%s: %s", r.Outcome, r.Reason)
+	}
+}
+
+// A host that goes away in mid-command: nobody knows whether it was done, and the transcript says so.
+func TestAHostThatGoesAway(t *testing.T) {
+	t.Parallel()
+	api := daemon(t)
+	start(t, api)
+	far := newRelay(t)
+	place := open(t, docker.Options{Host: "tcp://" + far.Addr().String()})
+	go func() {
+		time.Sleep(time.Second)
+		far.cut()
+	}()
+	r := only(t, order(t, fleet.Remedy{Run: []string{"sleep", "100"}, Timeout: fleet.Duration(20 * time.Second)}, place))
+	if r.Outcome != fleet.Unclear || r.Instance.Host != far.Addr().String() {
+		t.Errorf("%s of %s: %s", r.Outcome, r.Instance.Host, r.Reason)
+	}
+	if r := order(t, fleet.Remedy{Run: []string{"true"}}, place); len(r.Unreached) != 1 || r.Complete() {
+		t.Errorf("a host that is gone: %s", r.Summary())
+	}
+}
+
+// relay is the daemon at another address, which can go away.
+type relay struct {
+	net.Listener
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func newRelay(t *testing.T) *relay {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{Listener: l}
+	t.Cleanup(r.cut)
+	go func() {
+		for {
+			from, err := l.Accept()
+			if err != nil {
+				return
+			}
+			to, err := (&net.Dialer{}).DialContext(t.Context(), "unix", "/var/run/docker.sock")
+			if err != nil {
+				_ = from.Close()
+				continue
+			}
+			r.mu.Lock()
+			r.conns = append(r.conns, from, to)
+			r.mu.Unlock()
+			go func() { _, _ = io.Copy(to, from) }()
+			go func() { _, _ = io.Copy(from, to) }()
+		}
+	}()
+	return r
+}
+
+// cut ends all connections, and takes no more.
+func (r *relay) cut() {
+	_ = r.Close()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.conns {
+		_ = c.Close()
 	}
 }
 

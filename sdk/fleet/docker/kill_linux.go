@@ -19,7 +19,7 @@ func kill(pid int, container string, local bool) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid)) // of the process that fd holds, or fd is of no process any more
 	if err != nil {
 		return err

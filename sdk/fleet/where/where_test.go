@@ -69,7 +69,8 @@ func world() lineage.Store {
 		Images: []lineage.Image{old, fixed, app, newApp},
 		Edges:  []lineage.Edge{on(app, old, "docker.io/library/debian:12.8"), on(newApp, fixed, "docker.io/library/debian:12.9")},
 		Tags: []lineage.Tag{
-			{Repository: "docker.io/library/debian", Name: "12.8", Digest: old.Digest}, {Repository: "docker.io/library/debian", Name: "12.9", Digest: fixed.Digest},
+			{Repository: "docker.io/library/debian", Name: "12.8", Digest: old.Digest},
+			{Repository: "docker.io/library/debian", Name: "12.9", Digest: fixed.Digest},
 			{Repository: "docker.io/library/debian", Name: "12", Digest: fixed.Digest},
 		},
 		Inventories: []lineage.Inventory{
