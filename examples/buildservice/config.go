@@ -29,6 +29,8 @@ type config struct {
 	Listen, Metrics, State, Database string
 	DatabaseFile                     string `yaml:"databaseFile"`
 	Catalog                          string
+	CatalogKey                       string `yaml:"catalogKey"`
+	CatalogName                      string `yaml:"catalogName"`
 	Builder, Sandbox                 string
 	Workers                          int
 	Registry                         struct {

@@ -26,6 +26,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/buildservice"
 	"github.com/plimsoll-dev/plimsoll/sdk/buildservice/callers"
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 	"github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
 	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
@@ -214,7 +215,12 @@ func (p *project) options() (buildservice.Project, error) {
 
 // engines starts what builds and tests, and returns the pipeline for each build and what stops the engines.
 func engines(ctx context.Context, cfg *config, client *registry.Client, key *attest.Key) (func(context.Context, string) (pipeline.Delivery, error), func() error, error) {
-	if _, err := homes.LoadCatalog(cfg.Catalog); err != nil {
+	load := func(ctx context.Context) (*catalog.Catalog, error) {
+		return homes.OpenCatalog(ctx, homes.CatalogSource{
+			Path: cfg.Catalog, Key: cfg.CatalogKey, Name: cfg.CatalogName, State: cfg.State, Client: client,
+		})
+	}
+	if _, err := load(ctx); err != nil {
 		return nil, nil, err
 	}
 	builder, err := homes.NewBuilder(ctx, or(cfg.Builder, "embedded"), cfg.State)
@@ -230,12 +236,16 @@ func engines(ctx context.Context, cfg *config, client *registry.Client, key *att
 	if key != nil {
 		evidence = &pipeline.Evidence{Signer: key, Store: attest.NewStore(client, attest.StoreOptions{}), Builder: cfg.Evidence.Builder}
 	}
-	return func(context.Context, string) (pipeline.Delivery, error) {
-		cat, err := homes.LoadCatalog(cfg.Catalog) // what Ops changed counts from the next build on
+	facts := homes.CatalogFacts(client)
+	return func(ctx context.Context, _ string) (pipeline.Delivery, error) {
+		cat, err := load(ctx) // what Ops changed counts from the next build on
 		if err != nil {
 			return pipeline.Delivery{}, err
 		}
-		return pipeline.Delivery{Catalog: cat, Registry: client, Builder: builder, Sandbox: sandbox, Rules: rules.All(), Evidence: evidence}, nil
+		return pipeline.Delivery{
+			Catalog: cat, Registry: client, Signatures: facts.Signatures, Packages: facts.Packages,
+			Builder: builder, Sandbox: sandbox, Rules: rules.All(), Evidence: evidence,
+		}, nil
 	}, stop, nil
 }
 

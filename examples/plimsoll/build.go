@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,7 @@ func newBuild(out *output) *cobra.Command {
 	var eng engines
 	var evidence evidenceFlags
 	var from trust
+	var tell telling
 	var catalogPath, layout, publish string
 	var tags []string
 	var network bool
@@ -48,7 +50,8 @@ func newBuild(out *output) *cobra.Command {
   plimsoll build --catalog catalog.yaml --repo https://git.example/team/app.git --commit v1.2.3 \
       --publish registry.example/team/app --tag 1.2.3 --key build-2027.key --builder-id https://build.example/plimsoll
   plimsoll build --catalog catalog.yaml --file docker-bake.hcl --target 'api*' --out images
-  plimsoll build --catalog catalog.yaml --builder docker --json`,
+  plimsoll build --catalog catalog.yaml --builder docker --json
+  plimsoll build --catalog catalog.yaml --notify notify.yaml --secrets secrets   # teams are told of moved bases`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			order := pipeline.Order{
@@ -58,7 +61,7 @@ func newBuild(out *output) *cobra.Command {
 			if network {
 				order.Network = build.NetworkHost
 			}
-			return deliver(cmd, out, &src, &rep, &eng, &evidence, &from, catalogPath, order)
+			return deliver(cmd, out, &src, &rep, &eng, &evidence, &from, &tell, catalogPath, order)
 		},
 	}
 	src.flags(cmd)
@@ -66,6 +69,7 @@ func newBuild(out *output) *cobra.Command {
 	eng.flags(cmd)
 	evidence.flags(cmd)
 	from.flags(cmd)
+	tell.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&eng.builder, "builder", "embedded", homes.BuilderHelp)
 	f.StringVar(&catalogPath, "catalog", "", homes.CatalogHelp)
@@ -77,7 +81,7 @@ func newBuild(out *output) *cobra.Command {
 	return cmd
 }
 
-func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *engines, evidence *evidenceFlags, from *trust, catalogPath string, order pipeline.Order) (err error) {
+func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *engines, evidence *evidenceFlags, from *trust, tell *telling, catalogPath string, order pipeline.Order) (err error) {
 	ctx := cmd.Context()
 	if _, err := report.ByName(rep.format); err != nil {
 		return err
@@ -120,6 +124,14 @@ func deliver(cmd *cobra.Command, out *output, src *source, rep *reporting, eng *
 	}
 	if delivery.Evidence, err = evidence.load(cmd, client, order.Publish); err != nil {
 		return err
+	}
+	box, err := tell.open(cmd, state)
+	if err != nil {
+		return err
+	}
+	if box != nil {
+		delivery.Notifier = box
+		defer func() { err = errors.Join(err, sendWaiting(cmd, box, 10*time.Second), box.Close()) }()
 	}
 	order.Load = src.options(cat)
 	orders, err := pipeline.Orders(ctx, order)

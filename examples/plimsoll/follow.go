@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll-dev/plimsoll/internal/console"
+	"github.com/plimsoll-dev/plimsoll/internal/homes"
 	gitsource "github.com/plimsoll-dev/plimsoll/sdk/definition/source"
 	"github.com/plimsoll-dev/plimsoll/sdk/forge"
 	"github.com/plimsoll-dev/plimsoll/sdk/forge/github"
@@ -28,6 +29,9 @@ type targeting struct {
 	one                         move.Target
 	list, kind, url, owner      string
 	tokenFile, token, tokenHost string
+	keys                        homes.SSHOptions
+	useAgent                    bool
+	ssh                         *homes.SSH
 	forge                       interface {
 		forge.Forge
 		forge.Lister
@@ -45,11 +49,25 @@ func (t *targeting) flags(cmd *cobra.Command) {
 	f.StringVar(&t.url, "forge-url", "", "address of the forge (default: github.com or gitlab.com)")
 	f.StringVar(&t.owner, "owner", "", "organisation, group or user of the forge whose repositories are looked at")
 	f.StringVar(&t.tokenFile, "token-file", "", "file with a token for the forge (default: PLIMSOLL_TOKEN)")
+	f.StringVar(&t.keys.Key, "ssh-key", "", "file with the private key for repositories over SSH")
+	f.BoolVar(&t.useAgent, "ssh-agent", false, "take the keys for repositories over SSH from the agent at SSH_AUTH_SOCK")
+	f.StringVar(&t.keys.KnownHosts, "known-hosts", "", "file with the keys of SSH servers (default: ~/.ssh/known_hosts)")
 	cmd.MarkFlagsMutuallyExclusive("repo", "list", "owner")
+	cmd.MarkFlagsMutuallyExclusive("ssh-key", "ssh-agent")
 }
 
-// prepare makes the forge.
-func (t *targeting) prepare() (err error) {
+// prepare makes the forge, and reads keys.
+func (t *targeting) prepare(ctx context.Context) (err error) {
+	if t.useAgent {
+		if t.keys.Agent = os.Getenv("SSH_AUTH_SOCK"); t.keys.Agent == "" {
+			return errors.New("--ssh-agent: SSH_AUTH_SOCK does not name an agent")
+		}
+	}
+	if t.keys.Key != "" || t.useAgent {
+		if t.ssh, err = homes.OpenSSH(ctx, t.keys); err != nil {
+			return err
+		}
+	}
 	t.token = os.Getenv("PLIMSOLL_TOKEN")
 	if t.tokenFile != "" {
 		text, err := os.ReadFile(t.tokenFile)
@@ -82,8 +100,22 @@ func (t *targeting) prepare() (err error) {
 	return err
 }
 
-// login gives the forge's token to the forge's host and to nobody else.
+// close ends what prepare began.
+func (t *targeting) close() error {
+	if t.ssh == nil {
+		return nil
+	}
+	return t.ssh.Close()
+}
+
+// login gives the forge's token to the forge's host and to nobody else. Over SSH it is the keys that log in.
 func (t *targeting) login(repository string) gitsource.Auth {
+	if server, ok := gitsource.SSHServer(repository); ok {
+		if t.ssh == nil {
+			return gitsource.Auth{}
+		}
+		return t.ssh.Auth(server)
+	}
 	u, err := url.Parse(repository)
 	if err != nil || t.token == "" || u.Host != t.tokenHost || u.Scheme != "https" && u.Scheme != "http" {
 		return gitsource.Auth{}
@@ -196,8 +228,8 @@ func (f *following) flags(cmd *cobra.Command) {
 	flags.StringVar(&f.base, "base", "", "branch to change (default: the repository's own)")
 }
 
-func (f *following) prepare(t *targeting, owners map[string]string) error {
-	if err := t.prepare(); err != nil {
+func (f *following) prepare(ctx context.Context, t *targeting, owners map[string]string) error {
+	if err := t.prepare(ctx); err != nil {
 		return err
 	}
 	author, err := mail.ParseAddress(f.author)
@@ -217,7 +249,7 @@ func (f *following) prepare(t *targeting, owners map[string]string) error {
 
 // up pushes the branch and opens the request, as far as that is wanted.
 func (f *following) up(ctx context.Context, r move.Result, t *targeting) (out followed, err error) {
-	if !f.push && !f.request {
+	if !f.push && !f.request || r.Move.Diff == "" { // what has no patch is shown and told
 		return out, nil
 	}
 	follow := f.steps

@@ -50,11 +50,13 @@ found in the repositories, so that a second run does only what is new.
 --pull-request opens a request for that, --notify tells the teams. A repository that fails stops no other.
 
 A token for the forge comes from --token-file, or else from PLIMSOLL_TOKEN. It is shown to the forge's own host only.
+Repositories over SSH (ssh://... or git@host:path) take --ssh-key or --ssh-agent; servers must be among the known hosts.
 
 Exit codes: 0 all is well, 1 definitions would be refused, 2 some could not be looked at or followed up.`,
 		Example: `  plimsoll move --catalog catalog.yaml
   plimsoll move --catalog catalog.yaml --apply
   plimsoll move --catalog catalog.yaml --list repositories.txt --patches patches --json > moves.json
+  plimsoll move --catalog catalog.yaml --repo git@git.example:team/pay.git --ssh-key robot.key --push-branch
   plimsoll move --catalog catalog.yaml --forge github --owner acme --pull-request --notify notify.yaml --secrets secrets`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return m.run(cmd, out) },
@@ -90,9 +92,10 @@ func (m *mover) run(cmd *cobra.Command, out *output) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := m.follow.prepare(&m.targets, cat.Document().Owners); err != nil {
+	if err := m.follow.prepare(cmd.Context(), &m.targets, cat.Document().Owners); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, m.targets.close()) }()
 	state, err := homes.StateDir(m.state, "plimsoll")
 	if err != nil {
 		return err
@@ -104,8 +107,8 @@ func (m *mover) run(cmd *cobra.Command, out *output) (err error) {
 	if box != nil {
 		defer func() { err = errors.Join(err, box.Close()) }()
 	}
-	survey := &move.Survey{Catalog: cat, Registry: client, Platforms: m.src.platforms, Workers: m.workers, Login: m.targets.login}
-	survey.Load.CacheDir = filepath.Join(state, "git")
+	survey := &move.Survey{Catalog: cat, Registry: homes.CatalogFacts(client), Platforms: m.src.platforms, Workers: m.workers, Login: m.targets.login}
+	survey.Load.CacheDir, survey.Load.Compilers = filepath.Join(state, "git"), homes.Compilers(cat)
 
 	progress := out.progress(cmd)
 	all, err := m.look(cmd.Context(), survey, box, progress)

@@ -24,7 +24,7 @@ import (
 // options are the flags.
 type options struct {
 	repo, commit, dir, dockerfile string
-	catalog, registry             string
+	catalog, catalogKey, registry string
 	builder, sandbox, state, out  string
 	listen                        string
 	args                          map[string]string
@@ -85,7 +85,8 @@ Exit codes: 0 all went as it should, 1 it did not, 2 it could not work.`,
 	f.StringVar(&o.commit, "commit", "", "commit, branch or tag (default: HEAD)")
 	f.StringVar(&o.dir, "dir", "", "directory of the definition in the repository (default: its root)")
 	f.StringVar(&o.dockerfile, "dockerfile", "", "the definition's file (default: Dockerfile)")
-	f.StringVar(&o.catalog, "catalog", "", "catalog file or directory (default: the one it brings with it)")
+	f.StringVar(&o.catalog, "catalog", "", homes.CatalogHelp+" (default: the one it brings with it)")
+	f.StringVar(&o.catalogKey, "catalog-key", "", "public keys that sign a catalog in a registry; required for a tag")
 	f.StringVar(&o.registry, "registry", "", "repository to publish to, such as registry.example/team/app (default: one on loopback; with --repo: not published)")
 	f.StringVar(&o.builder, "builder", "embedded", homes.BuilderHelp)
 	f.StringVar(&o.sandbox, "sandbox", "auto", homes.SandboxHelp)

@@ -57,8 +57,10 @@ func run(cmd *cobra.Command, o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engines.close()) }()
+	facts := homes.CatalogFacts(client)
 	delivery := pipeline.Delivery{
-		Catalog: demo.catalog, Registry: client, Builder: engines.builder, Sandbox: engines.sandbox, Rules: rules.All(),
+		Catalog: demo.catalog, Registry: client, Signatures: facts.Signatures, Packages: facts.Packages,
+		Builder: engines.builder, Sandbox: engines.sandbox, Rules: rules.All(),
 	}
 	order := o.order(demo.dir.Path)
 	var res result

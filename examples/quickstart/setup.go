@@ -47,7 +47,7 @@ func setUp(ctx context.Context, o *options, state string, client *registry.Clien
 		return nil, err
 	}
 	if o.repo != "" {
-		d.catalog, err = homes.OpenCatalog(ctx, homes.CatalogSource{Path: o.catalog, Client: client})
+		d.catalog, err = homes.OpenCatalog(ctx, homes.CatalogSource{Path: o.catalog, Key: o.catalogKey, State: state, Client: client})
 		return d, err
 	}
 	blobs := filepath.Join(d.dir.Path, "blobs")

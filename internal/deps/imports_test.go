@@ -26,13 +26,12 @@ var mayImport = map[string][]string{
 	"sdk/definition/bake": { // buildx's own library, and HCL, for places
 		"github.com/docker/buildx/bake",
 		"github.com/hashicorp/hcl/v2",
-		"github.com/moby/buildkit/frontend/dockerfile/dfgitutil",
 	},
 	"sdk/definition/compose": { // Compose's own library, and YAML, for places
 		"github.com/compose-spec/compose-go/v2",
-		"github.com/moby/buildkit/frontend/dockerfile/dfgitutil",
 		"go.yaml.in/yaml/v4",
 	},
+	"sdk/definition/internal/inside":   {"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"}, // what a remote context looks like
 	"sdk/definition/internal/yamlfile": {"go.yaml.in/yaml/v4"},
 	"sdk/definition/template": {
 		"go.yaml.in/yaml/v4",

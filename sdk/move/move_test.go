@@ -49,7 +49,7 @@ substitutions:
 
 // yard is a registry with bases, a catalog, and repositories.
 type yard struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	host    string
 	server  *registrytest.Server
@@ -57,7 +57,7 @@ type yard struct {
 	catalog *catalog.Catalog
 }
 
-func newYard(t *testing.T) *yard {
+func newYard(t testing.TB) *yard {
 	t.Helper()
 	y := &yard{t: t, dir: t.TempDir()}
 	var err error

@@ -23,7 +23,8 @@ import (
 type Survey struct {
 	Catalog  *catalog.Catalog
 	Registry Registry
-	// Load says how to log in, limits, and where to keep what was fetched. Its Dir and Dockerfile are not looked at.
+	// Load says how to log in, limits, where to keep what was fetched, and with its Compilers which higher-level definitions
+	// are looked at. Its Dir, Dockerfile and Targets are not looked at.
 	Load source.Options
 	// Login returns the credentials for a repository, which are shown to nobody but its server. Default: Load.Auth, for all.
 	Login func(repository string) source.Auth
@@ -49,12 +50,14 @@ type Target struct {
 	// Ref is a branch, tag or commit. Default: HEAD.
 	Ref string `json:"ref,omitempty"`
 	// Directory is the context's, Dockerfile the file's path in it. Defaults: the repository's root and "Dockerfile".
-	Directory  string            `json:"directory,omitempty"`
-	Dockerfile string            `json:"dockerfile,omitempty"`
-	Labels     map[string]string `json:"labels,omitempty"`
+	Directory  string `json:"directory,omitempty"`
+	Dockerfile string `json:"dockerfile,omitempty"`
+	// Image is one of a file that describes several, see Survey.Load.Compilers. Default: all of them.
+	Image  string            `json:"image,omitempty"`
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
-// String is "repository" or "repository directory".
+// String is "repository", and what else there is to say: "repository directory file image".
 func (t Target) String() string {
 	s := t.Repository
 	if t.Directory != "" && t.Directory != "." {
@@ -63,11 +66,15 @@ func (t Target) String() string {
 	if t.Dockerfile != "" {
 		s += " " + t.Dockerfile
 	}
+	if t.Image != "" {
+		s += " " + t.Image
+	}
 	return s
 }
 
-// Result is what became of a target.
+// Result is what became of a target, or of one image of a target that describes several.
 type Result struct {
+	// Target is the one that was given, with Image set where its file describes several.
 	Target Target `json:"target"`
 	// Commit is what was looked at.
 	Commit string `json:"commit,omitempty"`
@@ -79,8 +86,8 @@ type Result struct {
 	Err error `json:"-"`
 }
 
-// Run looks at targets and calls each with what came of them, one call at a time, in the order in which they are done. A
-// target that fails stops no other. It returns ctx's error, or the first that each returns, which ends the run.
+// Run looks at targets and calls each with what came of them, one call at a time, in the order in which they are done:
+// once for a target, or for each image that a target describes. A target that fails stops no other. It returns ctx's error, or the first that each returns, which ends the run.
 func (s *Survey) Run(ctx context.Context, targets iter.Seq[Target], each func(Result) error) error {
 	workers := s.Workers
 	if workers <= 0 {
@@ -104,12 +111,12 @@ func (s *Survey) Run(ctx context.Context, targets iter.Seq[Target], each func(Re
 	for range workers {
 		group.Go(func() error {
 			for t := range queue {
-				r := s.one(ctx, t, shared)
+				results := s.target(ctx, t, shared)
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
 				}
 				mu.Lock()
-				err := each(r)
+				err := everyOne(results, each)
 				mu.Unlock()
 				if err != nil {
 					return err
@@ -121,35 +128,57 @@ func (s *Survey) Run(ctx context.Context, targets iter.Seq[Target], each func(Re
 	return group.Wait()
 }
 
-// One looks at one target.
-func (s *Survey) One(ctx context.Context, t Target) Result { return s.one(ctx, t, s.Registry) }
+func everyOne(results []Result, each func(Result) error) error {
+	for _, r := range results {
+		if err := each(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-func (s *Survey) one(ctx context.Context, t Target, registry Registry) Result {
+// One looks at one target. Of a file that describes several images it is the first; see [Survey.Run] for all.
+func (s *Survey) One(ctx context.Context, t Target) Result { return s.target(ctx, t, s.Registry)[0] }
+
+// target looks at all that a target describes, one result at least.
+func (s *Survey) target(ctx context.Context, t Target, registry Registry) []Result {
 	timeout := s.Timeout
 	if timeout == 0 {
 		timeout = 2 * time.Minute
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	r := Result{Target: t}
 	opts := s.Load
-	opts.Dir, opts.Dockerfile = t.Directory, t.Dockerfile
+	opts.Dir, opts.Dockerfile, opts.Targets = t.Directory, t.Dockerfile, nil
+	if t.Image != "" {
+		opts.Targets = []string{t.Image}
+	}
 	if s.Login != nil {
 		opts.Auth = s.Login(t.Repository)
 	}
 	opts.AllowAbsent = true // submodules and large files do not change what a definition stands on
-	def, err := source.Load(ctx, t.Repository, t.Ref, opts)
+	defs, err := source.LoadAll(ctx, t.Repository, t.Ref, opts)
 	if err != nil {
-		r.Err = err
-		return r
+		return []Result{{Target: t, Err: err}}
 	}
-	r.Commit = def.Source.Commit
+	var results []Result
+	for _, def := range defs {
+		if len(defs) > 1 {
+			t.Image = def.Build.Target
+		}
+		results = append(results, s.one(ctx, def, t, registry))
+	}
+	return results
+}
+
+func (s *Survey) one(ctx context.Context, def *definition.Definition, t Target, registry Registry) Result {
+	r := Result{Target: t, Commit: def.Source.Commit}
 	plan, err := s.plan(ctx, def, t, registry)
 	if err != nil {
 		r.Err = err
 		return r
 	}
-	for _, f := range plan.Findings {
+	for _, f := range def.Written(plan.Findings) {
 		if f.Severity == finding.Error && f.Suppressed == nil {
 			r.Refused = append(r.Refused, f)
 		}
@@ -159,7 +188,14 @@ func (s *Survey) one(ctx context.Context, t Target, registry Registry) Result {
 }
 
 func (s *Survey) plan(ctx context.Context, def *definition.Definition, t Target, registry Registry) (*catalog.Plan, error) {
-	list, err := inputs.List(ctx, def, inputs.Options{Platforms: s.Platforms, Resolver: registry})
+	opts := inputs.Options{Platforms: s.Platforms, Resolver: registry}
+	if b := def.Build; b.Target != "" { // what a higher-level definition says
+		opts.Target, opts.Args, opts.Contexts = b.Stage, b.Args, b.Contexts
+		if len(opts.Platforms) == 0 {
+			opts.Platforms = b.Platforms
+		}
+	}
+	list, err := inputs.List(ctx, def, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/bake"
 	"github.com/plimsoll-dev/plimsoll/sdk/move"
 	"github.com/plimsoll-dev/plimsoll/sdk/registry/registrytest"
 )
@@ -139,4 +144,71 @@ bases: [{repository: docker.io/library/debian, versions: ">=12.9 <13"}]
 	// Output:
 	// /no/such/repository has no answer
 	// <nil>
+}
+
+// TestSurveyOfHigherLevelDefinitions looks at each image that a file describes.
+func TestSurveyOfHigherLevelDefinitions(t *testing.T) {
+	y := newYard(t)
+	dir := y.repo("baked", map[string]string{
+		"docker-bake.hcl": `group "default" { targets = ["old", "new", "inline"] }
+target "old" { args = { VERSION = "1.4.8" } }
+target "new" { args = { VERSION = "1.4.9" } }
+target "inline" { dockerfile-inline = "FROM HOST/evil:1" }
+`,
+		"Dockerfile": "ARG VERSION\nFROM HOST/base/demo:${VERSION}\n",
+	})
+	y.push("evil:1")
+	s := y.survey()
+	s.Load.Compilers = []definition.Compiler{bake.Compiler{}}
+	got := map[string]string{}
+	err := s.Run(t.Context(), slices.Values([]move.Target{{Repository: dir, Dockerfile: "docker-bake.hcl"}}), func(r move.Result) error {
+		switch {
+		case r.Err != nil:
+			got[r.Target.Image] = r.Err.Error()
+		case len(r.Refused) > 0:
+			got[r.Target.Image] = "refused at " + r.Refused[0].Place.String()
+		case r.Move != nil:
+			got[r.Target.Image] = "moved"
+		default:
+			got[r.Target.Image] = "unchanged"
+		}
+		return nil
+	})
+	want := map[string]string{"old": "moved", "new": "unchanged", "inline": "refused at docker-bake.hcl:4:39"}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(err, diff)
+	}
+}
+
+// BenchmarkSurvey looks at 1000 repositories, half of which are moved. It reports the time for each, and how often the
+// registry is asked in all.
+func BenchmarkSurvey(b *testing.B) {
+	const repositories = 1000
+	y := newYard(b)
+	var targets []move.Target
+	for _, version := range []string{"1.4.8", "1.4.9"} {
+		original := y.repo("app-"+version, map[string]string{"Dockerfile": "FROM HOST/base/demo:" + version + "\nRUN true\n", "main.go": "package main\n"})
+		for i := range repositories / 2 {
+			dir := fmt.Sprintf("%s-%d", original, i)
+			if err := os.CopyFS(dir, os.DirFS(original)); err != nil {
+				b.Fatal(err)
+			}
+			targets = append(targets, move.Target{Repository: dir})
+		}
+	}
+	y.server.Reset()
+	for b.Loop() {
+		moved := 0
+		err := y.survey().Run(b.Context(), slices.Values(targets), func(r move.Result) error {
+			if r.Move != nil {
+				moved++
+			}
+			return r.Err
+		})
+		if err != nil || moved != repositories/2 {
+			b.Fatalf("%d moved: %v", moved, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*repositories)/1000, "ms/repository")
+	b.ReportMetric(float64(len(y.server.Requests()))/float64(b.N), "registry-requests")
 }

@@ -123,6 +123,12 @@ func TestRefused(t *testing.T) {
 		"clock":             {`target "a" { args = { H = timestamp() } }`, "the function timestamp is not allowed"},
 		"chance":            {`target "a" { args = { H = "${uuidv4()}" } }`, "the function uuidv4 is not allowed"},
 		"in a function":     {"function \"f\" {\n params = []\n result = homedir()\n}\ntarget \"a\" { args = { H = f() } }", ":3:11: the function homedir"},
+		"wide text":         {`target "a" { args = { H = format("%999999999s", "x") } }`, ":1:34: format makes texts wider than 1000 characters"},
+		"precise text":      {`target "a" { args = { H = format("%.99999999f", 1) } }`, "format makes texts wider"},
+		"width by argument": {`target "a" { args = { H = format("%*d", 999999999, 1) } }`, "format makes texts wider"},
+		"huge width":        {`target "a" { args = { H = formatlist("%99999999999999999999s", ["x"]) } }`, "formatlist makes texts wider"},
+		"computed width":    {"variable \"F\" { default = \"%9s\" }\ntarget \"a\" { args = { H = format(F, \"x\") } }", "not a text that is written out"},
+		"indentation":       {`target "a" { args = { H = indent(999999999, "a\nb") } }`, "the first argument of indent is not a number up to 1000"},
 		"undeclared":        {`target "a" { args = { H = SECRET_OF_THE_MACHINE } }`, "Unknown variable"},
 		"absolute context":  {`target "a" { context = "/etc" }`, `:1:24: context "/etc" is not a directory of the repository`},
 		"climbing context":  {`target "a" { context = "../x" }`, "leads out of the repository"},
@@ -178,6 +184,13 @@ func TestVariablesAreNotTheMachines(t *testing.T) {
 	}
 	if _, err := load(t, "docker-bake.json", `{"target": {"a": {"args": {"H": "x${homedir()}"}}}}`); err == nil || !strings.Contains(err.Error(), "homedir is not allowed") {
 		t.Errorf("error is %v", err)
+	}
+	if _, err := load(t, "docker-bake.json", `{"target": {"a": {"args": {"H": "${format(\"%99999s\", \"x\")}"}}}}`); err == nil || !strings.Contains(err.Error(), "format makes texts wider") {
+		t.Errorf("error is %v", err)
+	}
+	defs, err = load(t, "docker-bake.hcl", `target "a" { args = { H = format("%5s %% %-3d|%[1]s", "x", 2), I = indent(2, "a\nb") } }`)
+	if err != nil || defs[0].Build.Args["H"] != "    x % 2  |x" {
+		t.Errorf("%v", err)
 	}
 	set := bake.Compiler{Variables: map[string]string{"V": "13"}}
 	project := definition.Project{Files: fstest.MapFS{}, Name: "docker-bake.hcl", Dir: ".", Content: []byte("variable \"V\" {}\ntarget \"a\" { args = { V = V } }")}

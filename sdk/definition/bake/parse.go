@@ -138,11 +138,9 @@ func (f *file) walk(node hclsyntax.Node) error {
 	_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
 		if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && found == nil {
 			if why := foreign[call.Name]; why != "" {
-				at := call.NameRange
-				if _, native := f.syntax.Body.(*hclsyntax.Body); !native {
-					at = hcl.Range{}
-				}
-				found = f.errorAt(at, "the function %s is not allowed: it %s", call.Name, why)
+				found = f.errorAt(f.native(call.NameRange), "the function %s is not allowed: it %s", call.Name, why)
+			} else {
+				found = f.padded(call)
 			}
 		}
 		return nil

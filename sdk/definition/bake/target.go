@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/internal/inside"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
@@ -45,7 +45,7 @@ func (f *file) target(name string, p definition.Project) (*definition.Target, er
 		} else {
 			out.Map = definition.Map{{End: len(out.Text), Place: out.Place}}
 		}
-	} else if foreignPath(out.Dockerfile) {
+	} else if inside.Foreign(out.Dockerfile) {
 		return nil, f.errorAt(f.at(name, "dockerfile"), "dockerfile %q is not in the repository", out.Dockerfile)
 	} else {
 		out.Dockerfile = path.Join(dir, out.Dockerfile)
@@ -69,35 +69,18 @@ func (f *file) target(name string, p definition.Project) (*definition.Target, er
 
 // dir is a directory of the repository that a target names.
 func (f *file) dir(target, attribute, value, base string) (string, error) {
-	if foreignPath(value) {
+	if inside.Foreign(value) {
 		what := "is not a directory of the repository"
 		if strings.HasPrefix(value, "target:") {
 			what = "is another target, which is not supported: make it a stage of one Dockerfile"
 		}
-		return "", f.errorAt(f.at(target, attribute), "%s %q %s", attribute, redact(value), what)
+		return "", f.errorAt(f.at(target, attribute), "%s %q %s", attribute, inside.Redact(value), what)
 	}
-	dir := path.Join(base, value)
-	if dir == ".." || strings.HasPrefix(dir, "../") {
+	dir, out := inside.Join(base, value)
+	if out {
 		return "", f.errorAt(f.at(target, attribute), "%s %q leads out of the repository", attribute, value)
 	}
 	return dir, nil
-}
-
-// foreignPath says whether a path is none in the repository: absolute, of a scheme, or remote.
-func foreignPath(p string) bool {
-	remote, isGit, _ := dfgitutil.ParseGitRef(p)
-	isGit = isGit && (remote == nil || !remote.IndistinguishableFromLocal)
-	return p == "-" || path.IsAbs(p) || strings.Contains(p, ":") || strings.HasPrefix(p, "~") || strings.Contains(p, `\`) || isGit
-}
-
-// redact hides a password in a URL.
-func redact(value string) string {
-	if scheme, rest, ok := strings.Cut(value, "://"); ok {
-		if _, host, ok := strings.Cut(rest, "@"); ok {
-			return scheme + "://" + host
-		}
-	}
-	return value
 }
 
 func values(all map[string]*string) map[string]string {

@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/moby/buildkit/frontend/dockerfile/dfgitutil"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/definition"
+	"github.com/plimsoll-dev/plimsoll/sdk/definition/internal/inside"
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
@@ -57,7 +57,7 @@ func (f *file) target(service string, b *types.BuildConfig) (*definition.Target,
 		}
 	case b.Dockerfile == "":
 		t.Dockerfile = path.Join(t.Context, "Dockerfile")
-	case foreign(b.Dockerfile):
+	case inside.Foreign(b.Dockerfile):
 		return nil, f.Errorf(at("dockerfile"), "dockerfile %q is not in the repository", b.Dockerfile)
 	default:
 		t.Dockerfile = path.Join(t.Context, b.Dockerfile)
@@ -84,29 +84,12 @@ func (f *file) inside(at *yaml.Node, what, value string) (string, error) {
 	if strings.HasPrefix(value, "service:") {
 		return "", f.Errorf(at, "%s %q is another service, which is not supported: make it a stage of one Dockerfile", what, value)
 	}
-	if foreign(value) {
-		return "", f.Errorf(at, "%s %q is not a directory of the repository", what, redact(value))
+	if inside.Foreign(value) {
+		return "", f.Errorf(at, "%s %q is not a directory of the repository", what, inside.Redact(value))
 	}
-	dir := path.Join(f.dir, value)
-	if dir == ".." || strings.HasPrefix(dir, "../") {
+	dir, out := inside.Join(f.dir, value)
+	if out {
 		return "", f.Errorf(at, "%s %q leads out of the repository", what, value)
 	}
 	return dir, nil
-}
-
-// foreign says whether a path is none in the repository: absolute, of a scheme, or remote.
-func foreign(p string) bool {
-	remote, isGit, _ := dfgitutil.ParseGitRef(p)
-	isGit = isGit && (remote == nil || !remote.IndistinguishableFromLocal)
-	return p == "-" || path.IsAbs(p) || strings.Contains(p, ":") || strings.HasPrefix(p, "~") || strings.Contains(p, `\`) || isGit
-}
-
-// redact hides a password in a URL.
-func redact(value string) string {
-	if scheme, rest, ok := strings.Cut(value, "://"); ok {
-		if _, host, ok := strings.Cut(rest, "@"); ok {
-			return scheme + "://" + host
-		}
-	}
-	return value
 }

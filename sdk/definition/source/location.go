@@ -108,3 +108,16 @@ func redact(repository string) string {
 	u.RawQuery, u.Fragment = "", ""
 	return u.String()
 }
+
+// SSHServer returns the server of a repository that is reached over SSH, as "host:port", and whether it is.
+func SSHServer(repository string) (server string, ok bool) {
+	l, err := parseLocation(repository)
+	if err != nil || l.scheme != "ssh" {
+		return "", false
+	}
+	port := l.url.Port()
+	if port == "" {
+		port = "22"
+	}
+	return net.JoinHostPort(l.url.Hostname(), port), true
+}
