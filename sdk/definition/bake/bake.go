@@ -7,7 +7,7 @@
 // given by [Compiler], never that of the environment; functions that ask the machine (homedir, timestamp) and random
 // ones are refused; secrets and SSH keys are names, and where their values come from is not looked at; paths that lead
 // out of the repository, remote contexts and remote Dockerfiles are errors. Outputs, caches, tags and entitlements are
-// not the developer's to choose and are not looked at. A context that is another target ("target:base") is refused:
+// not the developer's to choose and are not looked at. An override file (docker-bake.override.hcl) is an error. A context that is another target ("target:base") is refused:
 // make it a stage of one Dockerfile.
 package bake
 
@@ -15,7 +15,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -60,6 +62,9 @@ func (c Compiler) Compile(_ context.Context, p definition.Project) (targets []de
 			targets, err = nil, fileError(p.Name, "it can't be evaluated: %v", r)
 		}
 	}()
+	if err := alone(p); err != nil {
+		return nil, err
+	}
 	f, err := parse(p)
 	if err != nil {
 		return nil, err
@@ -79,6 +84,23 @@ func (c Compiler) Compile(_ context.Context, p definition.Project) (targets []de
 		targets = append(targets, *t)
 	}
 	return targets, nil
+}
+
+// alone refuses a file beside which there is one that bake would read over it: what is built is then not what stands here.
+func alone(p definition.Project) error {
+	dir, base := path.Split(p.Name)
+	if !slices.Contains(Compiler{}.Names(), base) {
+		return nil // a file that was named is read by itself
+	}
+	for _, ext := range []string{".hcl", ".json"} {
+		name := dir + "docker-bake.override" + ext
+		if _, err := fs.Lstat(p.Files, name); err == nil {
+			return fileError(name, "override files are not supported: say it in %s, or name the file to build from", p.Name)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fileError(name, "%w", err)
+		}
+	}
+	return nil
 }
 
 // file is a bake file.

@@ -2,6 +2,7 @@ package bake_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -252,4 +253,22 @@ func FuzzCompile(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOverrideFile refuses a file that bake would read over the definition, unless the definition was named otherwise.
+func TestOverrideFile(t *testing.T) {
+	files := fstest.MapFS{
+		"docker-bake.hcl":          {Data: []byte(`target "default" {}`)},
+		"other.hcl":                {Data: []byte(`target "default" {}`)},
+		"docker-bake.override.hcl": {Data: []byte(`target "default" { args = { X = "y" } }`)},
+	}
+	for name, want := range map[string]string{
+		"docker-bake.hcl": "docker-bake.override.hcl: override files are not supported: say it in docker-bake.hcl, or name the file to build from",
+		"other.hcl":       "",
+	} {
+		_, err := bake.Compiler{}.Compile(t.Context(), definition.Project{Files: files, Name: name, Dir: ".", Content: files[name].Data})
+		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }
