@@ -7,6 +7,10 @@ import (
 	"testing"
 	"testing/fstest"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
 	"github.com/plimsoll-dev/plimsoll/features/image"
 	"github.com/plimsoll-dev/plimsoll/sdk/blackbox"
 )
@@ -57,4 +61,30 @@ func must(list []string, err error) []string {
 		panic(err)
 	}
 	return list
+}
+
+// A distroless image may have no /etc at all.
+func TestHardeningOfAnImageWithoutEtc(t *testing.T) {
+	v1image, err := mutate.Config(empty.Image, v1.Config{User: "65534", Entrypoint: []string{"/app"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := v1image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", "amd64"
+	if v1image, err = mutate.ConfigFile(v1image, config); err != nil {
+		t.Fatal(err)
+	}
+	features, err := image.Select("hardening")
+	if err != nil {
+		t.Fatal(err)
+	}
+	suite := blackbox.Suite{Features: features, Image: v1image}
+	verdict, err := suite.Run(t.Context())
+	if err != nil || verdict.Err() != nil {
+		t.Errorf("%v\n%v", err, verdict.Err())
+	}
 }

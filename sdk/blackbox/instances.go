@@ -37,16 +37,19 @@ func (s *Scenario) Instance(name string) (sandbox.Instance, error) {
 }
 
 func (s *Scenario) instance(name string) (*instance, error) {
-	switch i := s.instances[name]; {
-	case i != nil:
-		return i, nil
-	case name == "" && s.current != nil:
-		return s.current, nil
-	case name == "":
+	i := s.instances[name]
+	switch {
+	case i == nil && name == "" && s.current == nil:
 		return nil, errors.New(`no instance was started: begin with the step "an instance is started"`)
-	default:
+	case i == nil && name == "":
+		i = s.current
+	case i == nil:
 		return nil, fmt.Errorf("no instance %q was started: there is %s", name, list(slices.Sorted(maps.Keys(s.instances))))
 	}
+	if !slices.Contains(s.looked, i) {
+		s.looked = append(s.looked, i)
+	}
+	return i, nil
 }
 
 // start starts an instance of what the steps before described.

@@ -25,9 +25,10 @@ type Scenario struct {
 	spec      sandbox.Spec // of the next instance
 	network   string
 	instances map[string]*instance
-	current   *instance // that steps mean by "the instance"
-	output    *output   // of the last command
-	response  *response // to the last request
+	current   *instance   // that steps mean by "the instance"
+	looked    []*instance // by the step that runs
+	output    *output     // of the last command
+	response  *response   // to the last request
 	attached  []Attachment
 }
 
@@ -89,7 +90,11 @@ func (s *Scenario) call(ctx context.Context, c call) error {
 	}
 	var err error
 	if c.wait > 0 {
-		err = eventually(ctx, c.wait, func(ctx context.Context) error { return c.step.Func(ctx, s, c.args) })
+		s.looked = nil
+		err = eventually(ctx, c.wait, func(ctx context.Context) (final bool, err error) {
+			final = s.over(ctx) // what has ended will not change
+			return final, c.step.Func(ctx, s, c.args)
+		})
 	} else {
 		err = c.step.Func(ctx, s, c.args)
 	}
@@ -146,15 +151,35 @@ func (s *Scenario) end(ctx context.Context) {
 	s.run.ended(*r)
 }
 
-// eventually tries until f passes or the time is over. What a sandbox can't do, waiting won't change.
-func eventually(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+// over says whether all instances that the step has looked at, at least one, have ended, or can't be watched any more.
+func (s *Scenario) over(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	for _, i := range s.looked {
+		short, cancel := context.WithTimeout(ctx, time.Millisecond)
+		_, err := i.Wait(short)
+		cancel()
+		if err != nil && short.Err() != nil {
+			return false
+		}
+	}
+	return len(s.looked) > 0
+}
+
+// eventually tries until f passes, says that its answer is final, or the time is over. What a sandbox can't do, waiting
+// won't change.
+func eventually(ctx context.Context, limit time.Duration, f func(context.Context) (final bool, err error)) error {
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var last error
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
-		err := f(timed)
-		if err == nil || errors.Is(err, sandbox.ErrUnsupported) {
+		final, err := f(timed)
+		switch {
+		case err == nil || errors.Is(err, sandbox.ErrUnsupported):
 			return err
+		case final:
+			return fmt.Errorf("%w; waiting longer changes nothing, because the instance has ended", err)
 		}
 		if last == nil || timed.Err() == nil {
 			last = err // one that the end of the time cut off says less than the one before

@@ -93,6 +93,29 @@ func fileSearchSteps() []Step {
 				sticky := e.Mode.IsDir() && e.Mode&fs.ModeSticky != 0
 				return (e.Mode.IsRegular() || e.Mode.IsDir()) && e.Mode.Perm()&0o002 != 0 && !sticky
 			}),
+		{
+			Group: group, Kind: KindFile, Takes: TakesTable, Expression: "no file matching any of these is writable",
+			Doc:     "Passes when the user of the image may write to none of the files and directories that match a pattern, by owner and mode. What does not exist is not writable: say so of its directory, too.",
+			Example: "Then no file matching any of these is writable\n  | /             |\n  | /etc          |\n  | /etc/*.conf   |",
+			Func: func(ctx context.Context, s *Scenario, a Args) error {
+				patterns, err := a.List()
+				if err != nil {
+					return err
+				}
+				for _, p := range patterns {
+					found, err := s.glob(ctx, p)
+					if err != nil {
+						return err
+					}
+					for _, name := range found {
+						if err := s.writable(ctx, name, s.image.Config.Config.User, false); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			},
+		},
 		none("no file has capabilities", "Passes when no file gives who executes it a Linux capability.",
 			"Given the image \"${empty}\"\nThen no file has capabilities", "none with capabilities", TakesNothing,
 			func(_ *imagefs.FS, e imagefs.Entry, _ Args) bool { return e.Capability != 0 }),

@@ -2,6 +2,7 @@ package results
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 	"strings"
@@ -46,6 +47,7 @@ func HTML(w io.Writer, v *blackbox.Verdict) error {
 		"clock": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"bad":   func(s blackbox.Status) bool { return s != blackbox.Passed && s != blackbox.Skipped },
 		"join":  strings.Join,
+		"rest":  rest,
 		"body":  func(b []byte) string { return text(string(b)) },
 	}).Parse(reportTemplate)
 	if err != nil {
@@ -65,4 +67,12 @@ func HTML(w io.Writer, v *blackbox.Verdict) error {
 		p.Platforms = append(p.Platforms, pagePlatform{platform, byFeature(platform)})
 	}
 	return t.Execute(w, p)
+}
+
+// rest is a step's error without what the page shows beside it: what was expected and found.
+func rest(s blackbox.StepResult) string {
+	if s.Expected == "" {
+		return s.Error
+	}
+	return strings.Replace(s.Error, fmt.Sprintf(": expected %s, found %s", s.Expected, s.Found), "", 1)
 }

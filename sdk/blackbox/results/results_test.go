@@ -158,3 +158,22 @@ func TestFormsAreWellFormed(t *testing.T) {
 		t.Errorf("the page needs something else: %s", outside)
 	}
 }
+
+// What was expected and found is on the page once.
+func TestHTMLSaysAMismatchOnce(t *testing.T) {
+	v := &blackbox.Verdict{Platforms: []blackbox.PlatformResult{{Platform: "linux/amd64", Scenarios: []blackbox.ScenarioResult{{
+		Name: "S", Status: blackbox.Failed, Steps: []blackbox.StepResult{{
+			Text: "the file is owned", Status: blackbox.Failed, Expected: "user-1234", Found: "user-5678",
+			Error: "still so after 1s: the owner of /x: expected user-1234, found user-5678",
+		}},
+	}}}}}
+	var page bytes.Buffer
+	if err := results.HTML(&page, v); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"user-1234", "user-5678", "still so after 1s: the owner of /x"} {
+		if n := strings.Count(page.String(), text); n != 1 {
+			t.Errorf("%q is on the page %d times", text, n)
+		}
+	}
+}

@@ -15,6 +15,11 @@
 // Spec.Tmpfs that Spec.Files are put into. What the daemon says that it cannot limit, [Runtime.Weaknesses] says. Podman's
 // socket works but for Spec.Network.
 //
+// Commands in instances (Exec) are started by this process where it is root beside a daemon that runs runc: in the instance's
+// namespaces and control groups, as the same user, with the same capabilities, filter and limits as the daemon would give
+// them, in a fraction of the time. Where that is not certain (a user namespace, AppArmor, SELinux, another OCI runtime) the
+// daemon starts them.
+//
 // A daemon may be elsewhere, and the user need not be root: then this program runs once more in a container beside the
 // daemon and looks at instances from there; see [Options.Helper].
 //
@@ -102,6 +107,7 @@ type Runtime struct {
 	seccomp  string // the profile, as an option of a container; "" is the daemon's
 	images   images
 	helper   helper
+	joiner   joiner
 	sees     atomic.Bool // processes of the daemon, from this process
 
 	mu        sync.Mutex
@@ -201,7 +207,7 @@ func (r *Runtime) Close() error {
 	for _, i := range open {
 		all = append(all, i.Close(ctx))
 	}
-	all = append(all, r.helper.close(ctx), r.images.remove(ctx), r.client.Close())
+	all = append(all, r.helper.close(ctx), r.joiner.close(), r.images.remove(ctx), r.client.Close())
 	return errors.Join(all...)
 }
 

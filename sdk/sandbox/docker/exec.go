@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -19,6 +20,18 @@ func (i *Instance) Exec(ctx context.Context, cmd sandbox.Command) (sandbox.Outpu
 		return sandbox.Output{}, fmt.Errorf("instance %s: the command has no arguments", i.ID())
 	}
 	what := "run " + cmd.Args[0]
+	out, err := i.execHere(ctx, cmd)
+	if errors.Is(err, errByDaemon) {
+		i.runtime.options.Log.DebugContext(ctx, "the daemon runs a command", "instance", i.ID(), "reason", err)
+		return i.execByDaemon(ctx, what, cmd)
+	}
+	return out, i.explain(what, err)
+}
+
+// errByDaemon says that a command is left to the daemon.
+var errByDaemon = errors.New("only the daemon runs commands in it")
+
+func (i *Instance) execByDaemon(ctx context.Context, what string, cmd sandbox.Command) (sandbox.Output, error) {
 	c := i.runtime.client
 	created, err := c.ExecCreate(ctx, i.container.ID, client.ExecCreateOptions{
 		Cmd: cmd.Args, Env: cmd.Env, User: cmd.User, WorkingDir: cmd.Dir,

@@ -25,25 +25,41 @@ type inside interface {
 // enter returns the way into an instance: from this process if the daemon's processes are among those that it may enter,
 // and otherwise from a helper beside the daemon.
 func (i *Instance) enter(ctx context.Context) (inside, error) {
-	r := i.current()
-	select {
-	case <-r.done:
-		return nil, cmp.Or(r.err, os.ErrProcessDone)
-	default:
-	}
-	pid := int(r.pid.Load())
-	if pid == 0 {
-		state, err := i.container.State(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if state == nil || !state.Running {
-			return nil, os.ErrProcessDone
-		}
-		pid = state.Pid
-		r.pid.Store(int64(pid))
+	pid, err := i.pid(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return i.runtime.process(ctx, pid, i.container.ID)
+}
+
+// pid is the main process's on the daemon's machine.
+func (i *Instance) pid(ctx context.Context) (int, error) {
+	r := i.current()
+	if i.ended() {
+		return 0, cmp.Or(r.err, os.ErrProcessDone)
+	}
+	if pid := int(r.pid.Load()); pid != 0 {
+		return pid, nil
+	}
+	state, err := i.container.State(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if state == nil || !state.Running {
+		return 0, os.ErrProcessDone
+	}
+	r.pid.Store(int64(state.Pid))
+	return state.Pid, nil
+}
+
+// ended says whether the main process has.
+func (i *Instance) ended() bool {
+	select {
+	case <-i.current().done:
+		return true
+	default:
+		return false
+	}
 }
 
 // process returns the way to a process that the daemon has told of a container.

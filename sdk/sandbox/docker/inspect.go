@@ -73,6 +73,7 @@ func (i *Instance) Usage(ctx context.Context) (sandbox.Usage, error) {
 		return sandbox.Usage{}, i.explain("measure it", os.ErrProcessDone)
 	default:
 	}
+	i.current().guest.rest()
 	stats, err := i.runtime.client.ContainerStats(ctx, i.container.ID, client.ContainerStatsOptions{})
 	if err != nil {
 		return sandbox.Usage{}, i.explain("measure it", err)

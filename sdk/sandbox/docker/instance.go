@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	apicontainer "github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 
@@ -23,6 +24,7 @@ type Instance struct {
 	runtime   *Runtime
 	spec      sandbox.Spec                    // with its limits filled in
 	container *testcontainers.DockerContainer // nil until it is made
+	config    *apicontainer.Config            // as the daemon made it of the image's and the spec's
 	network   *network                        // nil without one
 	logs      *output
 
@@ -112,6 +114,7 @@ func (i *Instance) Restart(ctx context.Context, grace time.Duration) error {
 // stop ends the main process with SIGTERM, and with SIGKILL after the grace time.
 func (i *Instance) stop(ctx context.Context, grace time.Duration) error {
 	r := i.current()
+	r.guest.end()
 	for _, step := range []struct {
 		signal syscall.Signal
 		wait   time.Duration
@@ -138,6 +141,9 @@ func (i *Instance) Close(ctx context.Context) error {
 	defer i.closing.Unlock()
 	if i.closed {
 		return nil
+	}
+	if r := i.current(); r != nil {
+		r.guest.end()
 	}
 	if i.container != nil {
 		// One request kills and removes it; testcontainers would stop it first.

@@ -20,6 +20,8 @@ type run struct {
 	exit sandbox.Exit // valid when done is closed
 	err  error
 	pid  atomic.Int64 // on the daemon's machine; 0 until somebody asks
+
+	guest guest
 }
 
 // launch starts the created or ended container and follows it.
@@ -90,18 +92,19 @@ func (i *Instance) follow(ctx context.Context, run *run, end client.ContainerWai
 	}()
 	select {
 	case how := <-end.Result:
-		run.exit = i.ended(ctx, int(how.StatusCode))
+		run.exit = i.howEnded(ctx, int(how.StatusCode))
 	case err := <-end.Error:
 		run.err = err
 	}
+	run.guest.end()
 	select { // what it wrote last may still be on its way
 	case <-read:
 	case <-time.After(2 * time.Second):
 	}
 }
 
-// ended asks how the container ended.
-func (i *Instance) ended(ctx context.Context, code int) sandbox.Exit {
+// howEnded asks how the container ended.
+func (i *Instance) howEnded(ctx context.Context, code int) sandbox.Exit {
 	exit := exitOf(code)
 	// If it was removed at once, its code is all that is known.
 	if state, err := i.container.State(ctx); err == nil && state != nil {

@@ -87,6 +87,7 @@ func (i *Instance) start(ctx context.Context) error {
 	if err := r.verify(options.HostConfig, made.Container); err != nil {
 		return err
 	}
+	i.config = made.Container.Config
 	return i.launch(ctx)
 }
 

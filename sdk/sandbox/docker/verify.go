@@ -15,7 +15,7 @@ import (
 // What it says itself that it cannot hold is a weakness of the runtime.
 func (r *Runtime) verify(want *container.HostConfig, made container.InspectResponse) error {
 	got := made.HostConfig
-	if got == nil || made.NetworkSettings == nil {
+	if got == nil || made.NetworkSettings == nil || made.Config == nil {
 		return fmt.Errorf("%w: the daemon does not tell how it confines the instance", sandbox.ErrUnsupported)
 	}
 	var open []string

@@ -17,10 +17,8 @@ import (
 // The order matters: limits and groups while there is CAP_SYS_RESOURCE and CAP_SETGID, the bounding set while there is
 // CAP_SETPCAP, the filter last because it forbids what the steps before it do.
 func confine(p *Process) error {
-	for _, l := range p.Rlimits {
-		if err := unix.Setrlimit(l.Resource, &unix.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
-			return failure(fmt.Sprintf("set resource limit %d to %d:%d", l.Resource, l.Soft, l.Hard), err)
-		}
+	if err := setRlimits(p.Rlimits); err != nil {
+		return err
 	}
 	unix.Umask(0o022)
 	if err := dropBounding(p.Capabilities); err != nil {
@@ -38,6 +36,16 @@ func confine(p *Process) error {
 		}
 	}
 	return failureOrNil("load the seccomp filter", loadFilter(p.Seccomp))
+}
+
+// setRlimits limits the whole of this process, and what it executes.
+func setRlimits(limits []Rlimit) error {
+	for _, l := range limits {
+		if err := unix.Setrlimit(l.Resource, &unix.Rlimit{Cur: l.Soft, Max: l.Hard}); err != nil {
+			return failure(fmt.Sprintf("set resource limit %d to %d:%d", l.Resource, l.Soft, l.Hard), err)
+		}
+	}
+	return nil
 }
 
 // dropBounding takes every capability that is not in keep from the bounding set. The kernel may know more of them than

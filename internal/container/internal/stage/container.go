@@ -91,7 +91,7 @@ func (s *supervisor) launch(c *container, stdio []*os.File) ([]*os.File, error) 
 	if s.nested(&spec.Process) {
 		nest(attributes)
 	}
-	h, err := s.helper(InitName, stdio, attributes)
+	h, err := startHelper(s.exe, InitName, stdio, attributes)
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func reap(pid int) (status syscall.WaitStatus) {
 
 // enter has the helper start the process and returns its pid. The process is this one's child when the helper has ended.
 func (s *supervisor) enter(c *container, p *Process, stdio []*os.File) (int, []*os.File, error) {
-	h, err := s.helper(EnterName, stdio, &syscall.SysProcAttr{})
+	h, err := startHelper(s.exe, EnterName, stdio, &syscall.SysProcAttr{})
 	if err != nil {
 		return 0, nil, err
 	}

@@ -17,7 +17,8 @@ type helper struct {
 	conn *Conn
 }
 
-func (s *supervisor) helper(name string, stdio []*os.File, attributes *syscall.SysProcAttr) (*helper, error) {
+// startHelper runs this program's file as the helper of that name.
+func startHelper(exe *os.File, name string, stdio []*os.File, attributes *syscall.SysProcAttr) (*helper, error) {
 	if len(stdio) != 3 {
 		return nil, fmt.Errorf("%s takes 3 files, got %d", name, len(stdio))
 	}
@@ -27,7 +28,7 @@ func (s *supervisor) helper(name string, stdio []*os.File, attributes *syscall.S
 	}
 	defer theirs.Close()
 	cmd := &exec.Cmd{
-		Path: fdPath(s.exe), Args: []string{name}, Env: []string{},
+		Path: fdPath(exe), Args: []string{name}, Env: []string{},
 		Stdin: stdio[0], Stdout: stdio[1], Stderr: stdio[2],
 		ExtraFiles: []*os.File{theirs}, SysProcAttr: attributes,
 	}

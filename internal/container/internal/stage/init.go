@@ -20,6 +20,7 @@ func init() { //nolint:gochecknoinits // the exception: this program run again
 	reexec.Hook(NestedName, nestedMain)
 	reexec.Hook(SupervisorName, supervisorMain)
 	reexec.Hook(MappedName, mappedMain)
+	reexec.Hook(GuestName, guestMain)
 }
 
 // syncFD is the helper's end of the socket to whoever started it.
@@ -132,7 +133,8 @@ func prepareStdio(sync *Conn, p *Process) error {
 type stageMessage struct {
 	Failure *Failure
 	Ready   bool
-	PID     int // of a process that was started by the enter helper
+	PID     int   // of a process that was started by the enter or the guest helper
+	Exit    *Exit // of that process, from the guest helper
 }
 
 // initMessage is what the supervisor tells a new container.
@@ -167,30 +169,41 @@ func changeDir(dir string) error {
 	return failureOrNil("change to directory "+dir, unix.Chdir(dir))
 }
 
-// ownStdio makes the standard files the process's own. It may open /dev/stdout and the like again, which takes rights to
-// a pipe; and it must not be able to change the mode of the host's null device, so it gets the container's instead.
+// ownStdio makes the standard files the process's own.
 func ownStdio(p *Process) error {
 	for fd := range 3 {
-		var st unix.Stat_t
-		if err := unix.Fstat(fd, &st); err != nil {
-			return failure("look at a standard file", err)
+		null, err := own(fd, p)
+		if err != nil {
+			return err
 		}
-		switch {
-		case st.Mode&unix.S_IFMT == unix.S_IFIFO:
-			_ = unix.Fchown(fd, p.UID, p.GID) // an id that does not exist here cannot own it
-		case st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3):
-			null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return failure("open /dev/null", err)
-			}
-			err = unix.Dup3(null, fd, 0)
-			_ = unix.Close(null)
-			if err != nil {
-				return failure("use /dev/null", err)
-			}
+		if null < 0 {
+			continue
+		}
+		err = unix.Dup3(null, fd, 0)
+		_ = unix.Close(null)
+		if err != nil {
+			return failure("use /dev/null", err)
 		}
 	}
 	return nil
+}
+
+// own makes a standard file the process's own. It may open /dev/stdout and the like again, which takes rights to a pipe;
+// and it must not be able to change the mode of the host's null device, so it gets the container's instead: if null is
+// not negative, it is that one, open.
+func own(fd int, p *Process) (null int, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return -1, failure("look at a standard file", err)
+	}
+	switch {
+	case st.Mode&unix.S_IFMT == unix.S_IFIFO:
+		_ = unix.Fchown(fd, p.UID, p.GID) // an id that does not exist here cannot own it
+	case st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3):
+		null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+		return null, failureOrNil("open /dev/null", err)
+	}
+	return -1, nil
 }
 
 // closeOnExec makes sure that no file but stdin, stdout and stderr reaches the container.

@@ -28,14 +28,20 @@ func (c *container) oomKills() int {
 	return 0
 }
 
-// exitOf reads a wait status. The memory limit counts as the cause of a kill if there were fewer kills by it before, and
-// the supervisor did not kill the process.
-func (c *container) exitOf(p *process, status syscall.WaitStatus, before int) Exit {
+// exitOf reads a wait status.
+func exitOf(status syscall.WaitStatus) Exit {
 	e := Exit{Code: status.ExitStatus()}
 	if status.Signaled() {
 		e.Signal = status.Signal()
 		e.Code = 128 + int(e.Signal)
 	}
+	return e
+}
+
+// exitOf reads a wait status. The memory limit counts as the cause of a kill if there were fewer kills by it before, and
+// the supervisor did not kill the process.
+func (c *container) exitOf(p *process, status syscall.WaitStatus, before int) Exit {
+	e := exitOf(status)
 	e.OOM = e.Code == 128+int(syscall.SIGKILL) && !p.killed.Load() && c.oomKills() > before
 	return e
 }

@@ -160,6 +160,7 @@ const (
 	EnterName      = "plimsoll-enter"
 	NestedName     = "plimsoll-nested"
 	MappedName     = "plimsoll-mapped"
+	GuestName      = "plimsoll-guest"
 )
 
 // OwnMounts is the argument of a supervisor that was started with mounts of its own.

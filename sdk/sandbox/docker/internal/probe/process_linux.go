@@ -45,6 +45,9 @@ func Open(pid int, container string) (*Process, error) {
 	return nil, fmt.Errorf("process %d: %w", pid, ErrNotSeen)
 }
 
+// Dir is the process's directory in /proc, open as long as the process is.
+func (p *Process) Dir() *os.File { return p.dir }
+
 // Close lets go of the process.
 func (p *Process) Close() { _ = p.dir.Close() }
 
