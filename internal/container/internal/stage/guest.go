@@ -96,7 +96,7 @@ func forkAsGuest(namespaces []*os.File, p *Process, stdio []*os.File) (pid int, 
 			return 0, nil, err
 		}
 		if null >= 0 {
-			defer unix.Close(null)
+			defer func() { _ = unix.Close(null) }()
 			fd = null
 		}
 		fds = append(fds, uintptr(fd))
