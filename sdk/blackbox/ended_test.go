@@ -24,7 +24,7 @@ func TestStepDoesNotWaitForAnInstanceThatHasEnded(t *testing.T) {
 	for _, step := range []string{`"GET /health" on port 8080 answers 200`, `the log contains "ready"`, `port 8080 accepts connections`} {
 		began := time.Now()
 		v := run(t, suite(t, "Feature: F\n  Scenario: S\n    Given the arguments \"exit 3\"\n    When an instance is started\n    Then within 5 minutes "+step+"\n"))
-		if got := explain(v); !strings.Contains(got, "waiting longer changes nothing, because the instance has ended") {
+		if got := explain(v); !strings.Contains(got, "waiting longer changes nothing: the instance ended with exit code 3") {
 			t.Error(got)
 		}
 		if took := time.Since(began); took > time.Minute {

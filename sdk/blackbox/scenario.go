@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -93,10 +94,10 @@ func (s *Scenario) call(ctx context.Context, c call) error {
 		s.looked = nil
 		err = eventually(ctx, c.wait, func(ctx context.Context) (final bool, err error) {
 			final = s.over(ctx) // what has ended will not change
-			return final, c.step.Func(ctx, s, c.args)
+			return final, s.invoke(ctx, c)
 		})
 	} else {
-		err = c.step.Func(ctx, s, c.args)
+		err = s.invoke(ctx, c)
 	}
 	if err != nil && errors.Is(context.Cause(ctx), errTime) {
 		return fmt.Errorf("%w: %w", errTime, err)
@@ -104,15 +105,32 @@ func (s *Scenario) call(ctx context.Context, c call) error {
 	return err
 }
 
+// invoke runs a step once. A panic in it is its failure and nobody else's.
+func (s *Scenario) invoke(ctx context.Context, c call) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.Attach("stack of the panic", "text/plain", debug.Stack())
+			err = fmt.Errorf("the step panicked: %v", r)
+		}
+	}()
+	return c.step.Func(ctx, s, c.args)
+}
+
+// errFinal is the reason why a step was not tried until its time was over.
+var errFinal = errors.New("waiting longer changes nothing")
+
 // explainEnd says how the instance ended where that is why a step did not pass.
 func (s *Scenario) explainEnd(ctx context.Context, err error) error {
-	if s.current == nil || !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ECONNREFUSED) {
+	if s.current == nil || !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, errFinal) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	exit, waitErr := s.current.Wait(ctx)
-	if waitErr != nil {
+	switch {
+	case waitErr != nil && errors.Is(err, errFinal):
+		return fmt.Errorf("%w: %w", err, waitErr)
+	case waitErr != nil:
 		return err
 	}
 	return fmt.Errorf("%w: the instance ended with %s", err, exitText(exit))
@@ -179,7 +197,7 @@ func eventually(ctx context.Context, limit time.Duration, f func(context.Context
 		case err == nil || errors.Is(err, sandbox.ErrUnsupported):
 			return err
 		case final:
-			return fmt.Errorf("%w; waiting longer changes nothing, because the instance has ended", err)
+			return fmt.Errorf("%w; %w", err, errFinal)
 		}
 		if last == nil || timed.Err() == nil {
 			last = err // one that the end of the time cut off says less than the one before
