@@ -37,7 +37,7 @@ var engines = []forbidden{
 	{path: "github.com/open-policy-agent/opa", reason: "evaluates Rego: only sdk/lint/rego"},
 	{path: "github.com/docker/buildx", reason: "compiles bake files: only sdk/definition/bake"},
 	{path: "github.com/compose-spec/compose-go", reason: "compiles Compose files: only sdk/definition/compose"},
-	{path: "dagger.io/dagger", reason: "speaks to a Dagger engine: only sdk/build/dagger and modules", absent: true},
+	{path: "dagger.io/dagger", reason: "needs OpenTelemetry of its own time: only modules", absent: true},
 	{path: "github.com/sigstore/sigstore-go", reason: "certificates and logs: only sdk/attest/keyless, and what reads bake files"},
 	{path: "modernc.org/sqlite", reason: "a database: only sdk/lineage/sqlite, rpm's database in blackbox/packages/rpm and who chooses them"},
 	{path: "github.com/jackc/pgx/v5", reason: "a database: only sdk/lineage/postgres and who chooses it"},
@@ -69,7 +69,7 @@ var (
 		"sdk/fleet", "sdk/notify", "sdk/forge",
 		"sdk/buildservice/api", "sdk/buildservice/client", "sdk/buildservice/callers",
 	}
-	converting = []string{"sdk/definition/inputs", "sdk/move", "sdk/pipeline"}
+	converting = []string{"sdk/definition/inputs", "sdk/build/dagger", "sdk/move", "sdk/pipeline"}
 	judging    = []string{"sdk/catalog", "sdk/definition", "sdk/definition/inputs", "sdk/lint", "sdk/lint/rules"}
 )
 

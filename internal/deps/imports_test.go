@@ -70,8 +70,17 @@ var mayImport = map[string][]string{
 	},
 	"sdk/build":          {"github.com/google/go-containerregistry/pkg/v1"},
 	"sdk/build/buildkit": {"*"}, // an engine: other packages are kept from importing it
-	"sdk/sandbox":        {"github.com/google/go-containerregistry/pkg/v1"},
-	"sdk/sandbox/docker": {"*"},
+	"sdk/build/dagger": { // not dagger.io/dagger, see there
+		"github.com/containerd/platforms",
+		"github.com/distribution/reference",
+		"github.com/google/go-containerregistry",
+	},
+	"sdk/build/internal/check":       {"github.com/moby/buildkit/frontend/dockerfile/parser"},
+	"sdk/build/internal/conformance": {"*"},
+	"sdk/build/internal/lines":       {"github.com/moby/buildkit/frontend/dockerfile/parser"},
+	"sdk/build/internal/ociimage":    {"github.com/google/go-containerregistry"},
+	"sdk/sandbox":                    {"github.com/google/go-containerregistry/pkg/v1"},
+	"sdk/sandbox/docker":             {"*"},
 	"sdk/sandbox/sandboxtest": {
 		"github.com/google/go-cmp/cmp",
 		"github.com/google/go-containerregistry",

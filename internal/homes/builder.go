@@ -14,16 +14,29 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/dagger"
+	"github.com/plimsoll-dev/plimsoll/sdk/registry"
 )
 
 // BuilderHelp explains the names that [Builder] takes.
-const BuilderHelp = `where to build: "embedded" (BuildKit in this process), "docker" (Docker's BuildKit), or a buildkitd's address such as unix:///run/buildkit/buildkitd.sock`
+const BuilderHelp = `where to build: "embedded" (BuildKit in this process), "docker" (Docker's BuildKit), "dagger" (a Dagger engine, as the dagger command finds it), or a buildkitd's address such as unix:///run/buildkit/buildkitd.sock`
 
 // Builder is a builder that holds resources until it is closed.
 type Builder interface {
 	build.Builder
 	Home() build.Home
 	Close() error
+}
+
+// daggerBuilder has a registry's client of its own.
+type daggerBuilder struct {
+	*dagger.Builder
+	client *registry.Client
+}
+
+func (b daggerBuilder) Close() error {
+	defer b.client.Close()
+	return b.Builder.Close()
 }
 
 // NewBuilder starts or reaches the builder of that name; state is a directory for the caches of the embedded one.
@@ -45,6 +58,14 @@ func NewBuilder(ctx context.Context, name, state string) (Builder, error) {
 			return nil, err
 		}
 		return b, nil
+	case name == "dagger":
+		client := registry.New(registry.Options{Keychain: authn.DefaultKeychain})
+		b, err := dagger.Connect(ctx, dagger.Options{Registry: client})
+		if err != nil {
+			client.Close()
+			return nil, err
+		}
+		return daggerBuilder{b, client}, nil
 	case strings.Contains(name, "://"):
 		b, err := buildkit.Dial(ctx, name, opts)
 		if err != nil {
@@ -52,6 +73,6 @@ func NewBuilder(ctx context.Context, name, state string) (Builder, error) {
 		}
 		return b, nil
 	default:
-		return nil, fmt.Errorf("unknown builder %q: use embedded, docker or an address such as unix:///run/buildkit/buildkitd.sock", name)
+		return nil, fmt.Errorf("unknown builder %q: use embedded, docker, dagger or an address such as unix:///run/buildkit/buildkitd.sock", name)
 	}
 }

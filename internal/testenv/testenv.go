@@ -173,3 +173,21 @@ func NeedsProgram(t testing.TB, name string) {
 	}
 	Needs(t, name, missing)
 }
+
+// NeedsDagger needs an engine whose address is in _EXPERIMENTAL_DAGGER_RUNNER_HOST and the dagger command, which
+// _EXPERIMENTAL_DAGGER_CLI_BIN names or the PATH has, and returns both.
+func NeedsDagger(t testing.TB) (engine, cli string) {
+	t.Helper()
+	engine = os.Getenv("_EXPERIMENTAL_DAGGER_RUNNER_HOST")
+	if engine == "" {
+		Needs(t, "dagger", "_EXPERIMENTAL_DAGGER_RUNNER_HOST does not name an engine")
+	}
+	if cli = os.Getenv("_EXPERIMENTAL_DAGGER_CLI_BIN"); cli == "" {
+		var err error
+		if cli, err = exec.LookPath("dagger"); err != nil {
+			Needs(t, "dagger", err.Error())
+		}
+	}
+	Needs(t, "dagger", try(cli, "version"))
+	return engine, cli
+}

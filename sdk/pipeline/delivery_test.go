@@ -321,3 +321,19 @@ func TestDeliveryEndsWhenCancelled(t *testing.T) {
 		t.Error("a layout was left behind")
 	}
 }
+
+func TestDeliveryStopsAfterTheBuild(t *testing.T) {
+	_, d, order := open(t)
+	order.BuildOnly = true
+	if _, err := run(t, d, order); err == nil || !strings.Contains(err.Error(), "publishes nothing") {
+		t.Errorf("with Publish: %v", err)
+	}
+	order.Publish, order.Tags = "", nil
+	out, err := run(t, d, order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Build == nil || out.Verdict != nil {
+		t.Errorf("build %v, verdict %v", out.Build, out.Verdict)
+	}
+}

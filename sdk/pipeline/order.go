@@ -34,6 +34,8 @@ type Order struct {
 	Features fs.FS
 	// Params are what "${name}" in features stands for.
 	Params map[string]string
+	// BuildOnly stops after the build, for who wants the image and tests it elsewhere. It goes with an empty Publish.
+	BuildOnly bool
 	// Layout is the directory for the OCI layout; see build.Request.
 	Layout string
 	// Publish is the repository to publish to ("registry.example/team/app"), Tags what its digest is called there.
@@ -53,6 +55,9 @@ func (o Order) check() error {
 		if slices.Contains(o.Platforms[:i], p) {
 			return fmt.Errorf("the platform %s is asked for twice", p)
 		}
+	}
+	if o.BuildOnly && o.Publish != "" {
+		return errors.New("an order that stops after the build publishes nothing: leave out Publish, or have the image tested")
 	}
 	if o.Publish != "" {
 		repository, err := name.NewRepository(o.Publish)

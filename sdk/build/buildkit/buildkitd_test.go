@@ -11,7 +11,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
-	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/conformance"
 )
 
 // TestBuildkitd runs the suite against a real buildkitd, whose path is in PLIMSOLL_TEST_BUILDKITD.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
-	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/conformance"
 )
 
 func TestDockerConformance(t *testing.T) {

@@ -14,10 +14,15 @@ import (
 	cerrdefs "github.com/containerd/errdefs"
 	parse "github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	oci "github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/moby/buildkit/client"
 	docker "github.com/moby/moby/client"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/ociimage"
 )
 
 // dockerSave gets images out of a daemon whose BuildKit exports to the daemon's image store only.
@@ -70,10 +75,14 @@ func (d dockerSave) convert(ctx context.Context, b *Builder, r *request, tag, di
 	if err != nil {
 		return err
 	}
-	if img, err = toOCI(img, base, r.Created); err != nil {
+	if img, err = ociimage.Convert(img, ociimage.Base{Layers: base}, r.Created); err != nil {
 		return err
 	}
-	if err := writeLayout(dir, img); err != nil {
+	index, err := ociimage.Index(img)
+	if err != nil {
+		return err
+	}
+	if _, err := oci.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index})); err != nil {
 		return err
 	}
 	return os.Remove(file)
@@ -93,9 +102,9 @@ func (d dockerSave) save(ctx context.Context, tag, file string) error {
 	return errors.Join(err, f.Close())
 }
 
-// base returns the layers of the image that a built image stands on, as they are in the registry.
-func (b *Builder) base(ctx context.Context, r *request, built v1.Image) ([]v1.Layer, error) {
-	name := r.lines.base(r.Target)
+// base returns the diff IDs of the layers of the image that a built image stands on, as they are in the registry.
+func (b *Builder) base(ctx context.Context, r *request, built v1.Image) ([]v1.Hash, error) {
+	name := r.lines.Base(r.Target)
 	if name == "" {
 		return nil, nil
 	}
@@ -111,5 +120,9 @@ func (b *Builder) base(ctx context.Context, r *request, built v1.Image) ([]v1.La
 	if err != nil {
 		return nil, fmt.Errorf("%s: its layers, to tell them from the image's own: %w", name, err)
 	}
-	return img.Layers()
+	layers, err := img.Layers()
+	if err != nil {
+		return nil, err
+	}
+	return ociimage.LayersOf(layers)
 }

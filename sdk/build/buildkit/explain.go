@@ -29,13 +29,13 @@ func explain(ctx context.Context, r *request, s *steps, err error) error {
 		st = s.running()
 	}
 	if st != nil {
-		out.Log, out.Place = st.tail, r.lines.place(st.name)
+		out.Log, out.Place = st.tail, r.lines.Place(st.name)
 		engine.log = strings.Join(st.tail, "\n")
 	}
 	if st != nil && !aside.MatchString(st.name) {
 		out.Step = st.name
 	}
-	if place := r.lines.at(source(err)); place.File != "" {
+	if place := r.lines.At(source(err)); place.File != "" {
 		out.Place = place
 	}
 	return out

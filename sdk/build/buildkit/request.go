@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/util/entitlements"
@@ -19,6 +17,8 @@ import (
 	"github.com/tonistiigi/fsutil/types"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/check"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/lines"
 )
 
 // request is a checked build.Request.
@@ -27,59 +27,21 @@ type request struct {
 	// key identifies the content of the context.
 	key string
 	// lines knows the places of steps.
-	lines lines
+	lines lines.Lines
 }
 
 func newRequest(ctx context.Context, req build.Request) (*request, error) {
 	if req.Name == "" {
 		req.Name = "Dockerfile"
 	}
-	if err := check(req); err != nil {
+	if err := check.Request(req); err != nil {
 		return nil, err
 	}
 	key, err := tree{req.Context}.digest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("build context: %w", err)
 	}
-	return &request{Request: req, key: key, lines: newLines(req.Name, req.Dockerfile)}, nil
-}
-
-func check(req build.Request) error {
-	if len(req.Dockerfile) == 0 {
-		return fmt.Errorf("%s: the request has no Dockerfile", req.Name)
-	}
-	if req.Context == nil {
-		return errors.New("the request has no build context")
-	}
-	if _, frontend, at, ok := parser.DetectSyntax(req.Dockerfile); ok {
-		return fmt.Errorf("%s:%d: the syntax line asks for the frontend %s: the builder uses its own, remove the line", req.Name, at[0].Start.Line, frontend)
-	}
-	for name := range req.Args {
-		switch {
-		case name == "" || strings.ContainsAny(name, "= \n"):
-			return fmt.Errorf("build argument %q: not a name", name)
-		case strings.HasPrefix(name, "BUILDKIT_"):
-			return fmt.Errorf("build argument %s: names that begin with BUILDKIT_ steer the builder and are reserved", name)
-		case name == "SOURCE_DATE_EPOCH":
-			return fmt.Errorf("build argument %s: is set from the request's Created", name)
-		}
-	}
-	for id, value := range req.Secrets {
-		if len(value) > secretsprovider.MaxSecretSize {
-			return fmt.Errorf("secret %s: %d bytes long, the limit is %d", id, len(value), secretsprovider.MaxSecretSize)
-		}
-	}
-	for name, c := range req.Contexts {
-		if name == "" || (c.Dir == nil) == (c.Image == "") {
-			return fmt.Errorf("named context %q: it is a directory or an image", name)
-		}
-	}
-	switch req.Network {
-	case build.NetworkNone, build.NetworkHost:
-		return nil
-	default:
-		return fmt.Errorf("network %q is neither %q nor %q", req.Network, build.NetworkNone, build.NetworkHost)
-	}
+	return &request{Request: req, key: key, lines: lines.New(req.Name, req.Dockerfile)}, nil
 }
 
 // solve is what the engine is asked for.

@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/mask"
 )
 
 // logTail is how many lines of a step's output an error shows.
@@ -47,7 +48,7 @@ func watch(r *request) *steps {
 		done:     make(chan struct{}),
 		progress: r.Progress,
 		request:  r,
-		mask:     masker(r.Secrets),
+		mask:     mask.Secrets(r.Secrets),
 		byDigest: map[digest.Digest]*step{},
 	}
 	if s.progress == nil {
@@ -133,23 +134,6 @@ func (s *steps) emit(st *step, log []byte) {
 	s.progress(build.Event{Step: st.name, State: "log", Log: log})
 }
 
-// minSecret is the length of a secret, or a line of one, from which on it is worth hiding: shorter ones would hide
-// ordinary words and tell by that what they are.
-const minSecret = 4
-
-// masker hides what a step should not have printed.
-func masker(secrets map[string][]byte) *strings.Replacer {
-	var pairs []string
-	for _, value := range secrets {
-		for line := range strings.Lines(string(value)) {
-			if line = strings.TrimSpace(line); len(line) >= minSecret {
-				pairs = append(pairs, line, "***")
-			}
-		}
-	}
-	return strings.NewReplacer(pairs...)
-}
-
 // platform matches the platform in "[linux/amd64 build 2/4] RUN go build" and "[linux/amd64 internal] load metadata".
 var platform = regexp.MustCompile(`^\[[a-z0-9]+/[^\s\]]+ `)
 
@@ -169,7 +153,7 @@ func (s *steps) list() []build.Step {
 	var list []build.Step
 	for _, st := range s.order {
 		if st.completed && !aside.MatchString(st.name) {
-			list = append(list, build.Step{Name: st.name, Line: s.request.lines.place(st.name).Start.Line, Cached: st.cached, Duration: st.duration})
+			list = append(list, build.Step{Name: st.name, Line: s.request.lines.Place(st.name).Start.Line, Cached: st.cached, Duration: st.duration})
 		}
 	}
 	return list

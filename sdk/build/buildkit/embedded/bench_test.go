@@ -9,7 +9,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
-	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/conformance"
 )
 
 // BenchmarkStart is a start in a state directory that is not new, and a close.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
-	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/conformance"
 )
 
 // start starts an engine in a state directory and closes it with the test.

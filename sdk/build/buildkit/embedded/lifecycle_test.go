@@ -25,7 +25,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
-	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/conformance"
 )
 
 // noFiles is an empty build context.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/plimsoll-dev/plimsoll/internal/testenv"
 	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/embedded"
-	"github.com/plimsoll-dev/plimsoll/sdk/build/buildkit/internal/conformance"
+	"github.com/plimsoll-dev/plimsoll/sdk/build/internal/conformance"
 )
 
 // TestAsOrdinaryUser runs the suite as a user without rights, in this binary run again.

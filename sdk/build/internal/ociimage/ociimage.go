@@ -1,4 +1,5 @@
-package buildkit
+// Package ociimage makes OCI images of what engines give that write none themselves.
+package ociimage
 
 import (
 	"archive/tar"
@@ -10,15 +11,34 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	oci "github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// toOCI makes an OCI image with compressed layers of one in Docker's format that stands on base. The base's layers
-// stay as they are, since they say what the image stands on; in all others, no time is later than created.
-func toOCI(img v1.Image, base []v1.Layer, created time.Time) (v1.Image, error) {
+// Base is what an image stands on.
+type Base struct {
+	// Layers are the diff IDs of its layers.
+	Layers []v1.Hash
+	// AsStored takes the blobs of its layers as they are, for engines that keep them; else they are compressed again.
+	AsStored bool
+}
+
+// LayersOf are the diff IDs of layers.
+func LayersOf(layers []v1.Layer) ([]v1.Hash, error) {
+	ids := make([]v1.Hash, len(layers))
+	for i, l := range layers {
+		var err error
+		if ids[i], err = l.DiffID(); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// Convert makes an OCI image with compressed layers of one that stands on base. The base's layers stay as they are, since
+// they say what the image stands on; in all others, no time is later than created.
+func Convert(img v1.Image, base Base, created time.Time) (v1.Image, error) {
 	if created.IsZero() {
 		created = time.Unix(0, 0).UTC()
 	}
@@ -30,14 +50,17 @@ func toOCI(img v1.Image, base []v1.Layer, created time.Time) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(layers) < len(base) {
-		return nil, fmt.Errorf("the image has %d layers, its base %d", len(layers), len(base))
+	if len(layers) < len(base.Layers) {
+		return nil, fmt.Errorf("the image has %d layers, its base %d", len(layers), len(base.Layers))
 	}
 	for i, layer := range layers {
 		open := func() (io.ReadCloser, error) { return clamped(layer, created) }
-		if i < len(base) {
-			if err := sameLayer(layer, base[i]); err != nil {
+		if i < len(base.Layers) {
+			if err := sameLayer(layer, base.Layers[i]); err != nil {
 				return nil, fmt.Errorf("layer %d of the base: %w", i, err)
+			}
+			if base.AsStored {
+				continue
 			}
 			open = layer.Uncompressed
 		}
@@ -72,18 +95,14 @@ func toOCI(img v1.Image, base []v1.Layer, created time.Time) (v1.Image, error) {
 	return mutate.ConfigFile(out, config)
 }
 
-// sameLayer checks that Docker built on what it was told to.
-func sameLayer(got, want v1.Layer) error {
-	gotID, err := got.DiffID()
+// sameLayer checks that the engine built on what it was told to.
+func sameLayer(layer v1.Layer, want v1.Hash) error {
+	got, err := layer.DiffID()
 	if err != nil {
 		return err
 	}
-	wantID, err := want.DiffID()
-	if err != nil {
-		return err
-	}
-	if gotID != wantID {
-		return fmt.Errorf("docker built on %s, in the registry it is %s", gotID, wantID)
+	if got != want {
+		return fmt.Errorf("the engine built on %s, in the registry it is %s", got, want)
 	}
 	return nil
 }
@@ -125,16 +144,15 @@ func clamp(w *tar.Writer, r *tar.Reader, limit time.Time) error {
 	}
 }
 
-// writeLayout writes a layout with an index of the one image.
-func writeLayout(dir string, img v1.Image) error {
-	config, err := img.ConfigFile()
-	if err != nil {
-		return err
+// Index is an index of images, in their order, with the platforms of their configs.
+func Index(images ...v1.Image) (v1.ImageIndex, error) {
+	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, img := range images {
+		config, err := img.ConfigFile()
+		if err != nil {
+			return nil, err
+		}
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: config.Platform()}})
 	}
-	index := mutate.AppendManifests(
-		mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
-		mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: config.Platform()}},
-	)
-	_, err = oci.Write(dir, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index}))
-	return err
+	return index, nil
 }

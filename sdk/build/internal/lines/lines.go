@@ -1,4 +1,5 @@
-package buildkit
+// Package lines finds the instruction of a Dockerfile that a step of a build stands for.
+package lines
 
 import (
 	"bytes"
@@ -13,9 +14,9 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/finding"
 )
 
-// lines finds the instruction that a step stands for. BuildKit tells places in errors only; in progress there is the
+// Lines finds the instruction that a step stands for. BuildKit tells places in errors only; in progress there is the
 // step's name, which counts the instructions of its stage: "[build 2/4] RUN go build".
-type lines struct {
+type Lines struct {
 	file   string
 	text   []string
 	stages []stage
@@ -30,9 +31,9 @@ type stage struct {
 	counted []int  // the lines of the instructions that BuildKit counts
 }
 
-// newLines reads the Dockerfile. One that doesn't parse has no stages; BuildKit says why in its error.
-func newLines(name string, dockerfile []byte) lines {
-	l := lines{file: name, text: strings.Split(string(dockerfile), "\n")}
+// New reads the Dockerfile. One that doesn't parse has no stages; BuildKit says why in its error.
+func New(name string, dockerfile []byte) Lines {
+	l := Lines{file: name, text: strings.Split(string(dockerfile), "\n")}
 	parsed, err := parser.Parse(bytes.NewReader(dockerfile))
 	if err != nil {
 		return l
@@ -51,7 +52,7 @@ func newLines(name string, dockerfile []byte) lines {
 }
 
 // newStage reads `FROM base AS name`.
-func (l lines) newStage(from *parser.Node) stage {
+func (l Lines) newStage(from *parser.Node) stage {
 	var words []string
 	for n := from.Next; n != nil; n = n.Next {
 		words = append(words, n.Value)
@@ -71,7 +72,7 @@ func (l lines) newStage(from *parser.Node) stage {
 }
 
 // find is the last stage of that name, or -1.
-func (l lines) find(name string) int {
+func (l Lines) find(name string) int {
 	for i, s := range slices.Backward(l.stages) {
 		if strings.EqualFold(s.name, name) {
 			return i
@@ -80,9 +81,9 @@ func (l lines) find(name string) int {
 	return -1
 }
 
-// base is the image that a target stands on as the Dockerfile names it, or "" for none. The target is the name or number
+// Base is the image that a target stands on as the Dockerfile names it, or "" for none. The target is the name or number
 // of a stage, the last one if it is empty.
-func (l lines) base(target string) string {
+func (l Lines) Base(target string) string {
 	i := l.find(target)
 	if target == "" {
 		i = len(l.stages) - 1
@@ -104,10 +105,10 @@ var stepName = regexp.MustCompile(`^\[(?:[a-z0-9]+/[^\s\]]+ )?(?:(\S+) )? *(\d+)
 // loadName matches "[internal] load metadata for docker.io/library/debian:12@sha256:...".
 var loadName = regexp.MustCompile(`internal\] load metadata for (\S+)$`)
 
-// place is where the step's instruction begins, or zero.
-func (l lines) place(step string) finding.Place {
+// Place is where the step's instruction begins, or zero.
+func (l Lines) Place(step string) finding.Place {
 	if m := loadName.FindStringSubmatch(step); m != nil {
-		return l.at(1 + slices.IndexFunc(l.text, func(line string) bool { return strings.Contains(line, m[1]) }))
+		return l.At(1 + slices.IndexFunc(l.text, func(line string) bool { return strings.Contains(line, m[1]) }))
 	}
 	m := stepName.FindStringSubmatch(step)
 	if m == nil {
@@ -122,7 +123,7 @@ func (l lines) place(step string) finding.Place {
 	}
 	number, _ := strconv.Atoi(m[2])
 	total, _ := strconv.Atoi(m[3])
-	return l.at(l.stages[i].line(number, total))
+	return l.At(l.stages[i].line(number, total))
 }
 
 // line is that of the instruction with this number, or 0. Triggers that the base image brings along are counted after
@@ -141,8 +142,8 @@ func (s stage) line(number, total int) int {
 	}
 }
 
-// at is where the instruction on a line begins, or zero for no line of the file.
-func (l lines) at(line int) finding.Place {
+// At is where the instruction on a line begins, or zero for no line of the file.
+func (l Lines) At(line int) finding.Place {
 	if line < 1 || line > len(l.text) {
 		return finding.Place{}
 	}

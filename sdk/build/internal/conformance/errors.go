@@ -74,15 +74,15 @@ func (s suite) errors(t *testing.T) {
 				t.Fatalf("got %v, want a *build.Error", err)
 			}
 			t.Log(err)
-			if got := failed.Place.String(); got != tt.place {
+			if got := failed.Place.String(); got != tt.place && !s.lacks.Steps {
 				t.Errorf("place %s, want %s", got, tt.place)
 			}
 			for _, want := range tt.want {
-				if !strings.Contains(err.Error(), want) {
+				if !strings.Contains(err.Error(), want) && !s.lacks.Steps {
 					t.Errorf("the error does not say %q: %v", want, err)
 				}
 			}
-			if diff := cmp.Diff(tt.log, failed.Log); diff != "" {
+			if diff := cmp.Diff(tt.log, failed.Log); diff != "" && !s.lacks.Steps {
 				t.Errorf("log (-want +got):\n%s", diff)
 			}
 			if all := err.Error() + strings.Join(printed, ""); strings.Contains(all, "s3cret") {
