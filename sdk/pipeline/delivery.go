@@ -115,6 +115,9 @@ func (d *Delivery) stages(ctx context.Context, run *Run, order Order, out *Deliv
 		if err := errors.Join(order.check(), d.Evidence.check()); err != nil {
 			return nil, err
 		}
+		if order.Files != nil {
+			return source.LoadFS(ctx, order.Files, definition.Source{Repository: order.Repository, Ref: order.Ref}, order.Load)
+		}
 		return source.Load(ctx, order.Repository, order.Ref, order.Load)
 	})
 	if err != nil {

@@ -337,3 +337,13 @@ func TestDeliveryStopsAfterTheBuild(t *testing.T) {
 		t.Errorf("build %v, verdict %v", out.Build, out.Verdict)
 	}
 }
+
+// Files that come from no repository are built, and the record says so; they are not published.
+func TestDeliveryOfFiles(t *testing.T) {
+	s, d, order := open(t)
+	order.Files, order.Repository, order.Ref = os.DirFS(s.repository), "a directory", ""
+	out, err := run(t, d, order)
+	if stageOf(err) != "publish" || out.Build == nil || !out.Source.Dirty || out.Source.Commit != "" {
+		t.Errorf("source %+v, error %v", out.Source, err)
+	}
+}

@@ -21,6 +21,9 @@ type Order struct {
 	// directory, the Dockerfile's name, who compiles higher-level definitions and which of their targets is meant, limits.
 	Repository, Ref string
 	Load            source.Options
+	// Files are the source where there is no repository to read, such as a directory of Dagger's. Repository is then the
+	// caller's word, nothing proves a commit, and such an image is never published. Default: they are read from Repository.
+	Files fs.FS
 	// Labels describe the project to the catalog's exceptions.
 	Labels map[string]string
 	// Platforms, Target, Args, Secrets and Network are those of build.Request. What a higher-level definition says about
