@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/lint"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rego"
 	"github.com/plimsoll-dev/plimsoll/sdk/lint/rules"
+	"github.com/plimsoll-dev/plimsoll/sdk/pipeline"
 )
 
 // linting is what the options of lint say.
@@ -56,6 +57,7 @@ func (l *linting) run(cmd *cobra.Command, out *output, src *source, rep *reporti
 	if err != nil {
 		return err
 	}
+	cfg = pipeline.Govern(cfg, all, cat)
 	src.load.AllowDirty = src.load.AllowDirty || l.fix
 	defs, err := src.definitions(cmd.Context(), cat)
 	if err != nil {

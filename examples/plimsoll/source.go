@@ -67,7 +67,7 @@ func (s *source) options(cat *catalog.Catalog) defsource.Options {
 
 // catalogFlag names a catalog where only its templates matter.
 func (s *source) catalogFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.catalog, "catalog", "", homes.CatalogHelp+", for the templates that a definition names")
+	cmd.Flags().StringVar(&s.catalog, "catalog", "", homes.CatalogHelp+", for the templates that a definition names and for what comments may suppress")
 	s.trust.flags(cmd)
 }
 

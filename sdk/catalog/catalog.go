@@ -37,9 +37,10 @@ type Catalog struct {
 	substitutions map[string][]*substitution
 	exceptions    []*exception
 	bans          []*ban
-	// contexts and args are those of all parts; doc has the root's.
+	// contexts, args and inlines are those of all parts; doc has the root's.
 	contexts []*ContextRule
 	args     []*ArgRule
+	inlines  []*InlineRule
 	parts    []*part // the root first
 }
 

@@ -50,7 +50,7 @@ func Changes(before, after *Catalog) []Change {
 	}
 	out = append(out, bans...)
 	settings := func(d Document) string {
-		return text([]any{d.Name, d.Owner, d.Owners, d.Include, d.Contexts, d.Args})
+		return text([]any{d.Name, d.Owner, d.Owners, d.Include, d.Contexts, d.Args, d.Inline})
 	}
 	if settings(b) != settings(a) {
 		out = append(out, Change{How: "changed", What: "settings"})

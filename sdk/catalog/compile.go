@@ -114,7 +114,7 @@ func each[T any](c *compiler, items []T, key string, compile func(*T)) {
 }
 
 // settings takes over what is said once for each part. Each file has an owner; the first one's is the catalog's. Name,
-// revision and the ways to reach owners are the root's; contexts and args have to be met in every part that has them.
+// revision and the ways to reach owners are the root's; contexts, args and inline have to be met in every part that has them.
 func (c *compiler) settings(doc, all *Document, top finding.Place) {
 	root := c.part.parent == nil
 	if root {
@@ -143,6 +143,13 @@ func (c *compiler) settings(doc, all *Document, top finding.Place) {
 		if root {
 			all.Args = doc.Args
 		}
+	}
+	if doc.Inline != nil && c.single("inline", doc.Inline.Place) {
+		c.catalog.inlines = append(c.catalog.inlines, doc.Inline)
+		if root {
+			all.Inline = doc.Inline
+		}
+		c.inline(doc.Inline)
 	}
 	for owner, contact := range doc.Owners {
 		if all.Owners == nil {

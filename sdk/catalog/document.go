@@ -26,6 +26,7 @@ type Document struct {
 	Git           []GitRule      `json:"git,omitempty"`
 	Contexts      *ContextRule   `json:"contexts,omitempty"`
 	Args          *ArgRule       `json:"args,omitempty"`
+	Inline        *InlineRule    `json:"inline,omitempty"`
 	Substitutions []Substitution `json:"substitutions,omitempty"`
 	Exceptions    []Exception    `json:"exceptions,omitempty"`
 	Bans          []Ban          `json:"bans,omitempty"`
@@ -130,6 +131,23 @@ type ContextRule struct {
 // really used is judged in any case. Platform arguments (TARGETARCH and its like) always may.
 type ArgRule struct {
 	From []string `json:"from,omitempty"`
+
+	Place finding.Place `json:"-"`
+}
+
+// InlineRule says which findings of lint rules a comment in a definition may suppress. Without it the rules' own defaults
+// hold. A comment gives a reason and an end in any case.
+type InlineRule struct {
+	// Allow and Forbid are ids of rules, "DF5002": those that may be suppressed, and those that may not, whatever a rule's
+	// own default is.
+	Allow  []string `json:"allow,omitempty"`
+	Forbid []string `json:"forbid,omitempty"`
+	// MaxDays is how many days ahead the end of a suppression may lie. Default: no limit.
+	MaxDays int `json:"maxDays,omitempty"`
+	// Hadolint and BuildKit honour the comments of those tools, which have neither reason nor end. Default: they are
+	// reported and do nothing.
+	Hadolint bool `json:"hadolint,omitempty"`
+	BuildKit bool `json:"buildkit,omitempty"`
 
 	Place finding.Place `json:"-"`
 }

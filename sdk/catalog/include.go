@@ -15,7 +15,7 @@ import (
 //
 // Parts from git and OCI add, and never weaken. A repository, and a host of http and git sources, is listed and moved by
 // one part only; bans and the state banned hold from whatever part they come; an exception lifts no other part's ban;
-// settings (contexts, args) that several parts make all have to be met. An included part makes exceptions only for the
+// settings (contexts, args, inline) that several parts make all have to be met. An included part makes exceptions only for the
 // projects that its include names.
 type Include struct {
 	// Path is a file or directory: relative to the including file, within the directory that is loaded; with Git or OCI

@@ -103,7 +103,7 @@ func TestIncludes(t *testing.T) {
 		},
 		{
 			name: "broken part", root: map[string]string{"c.yaml": include("")}, git: map[string]string{"d.yaml": "zebra: []\n"},
-			want: git + `:d.yaml:3:1: unknown key "zebra" in the catalog; it knows args, bans, bases, contexts, exceptions, git, http, include, name, owner, owners, revision, substitutions, templates, version`,
+			want: git + `:d.yaml:3:1: unknown key "zebra" in the catalog; it knows args, bans, bases, contexts, exceptions, git, http, include, inline, name, owner, owners, revision, substitutions, templates, version`,
 		},
 		{
 			name: "the same entry in two files", root: map[string]string{"a.yaml": debian, "b.yaml": debian}, load: ".",

@@ -44,7 +44,8 @@ type Delivery struct {
 	Required fs.FS
 	// Sandbox runs the images under test.
 	Sandbox sandbox.Runtime
-	// Rules judge the definition as Lint configures them; none means no lint.
+	// Rules judge the definition as Lint configures them; none means no lint. What comments may suppress is the catalog's to
+	// say, where it does ([Govern]).
 	Rules []lint.Rule
 	Lint  lint.Config
 	// Gate is the severity from which on a finding stops the delivery. Default finding.Error.
@@ -224,7 +225,7 @@ func (d *Delivery) plan(ctx context.Context, run *Run, order Order, out *Deliver
 // judge adds what the rules find, stops where the gate says so, and returns the definition with every image pinned. The
 // gate comes after the rules, so that a developer sees the findings about bases and those of the rules at once.
 func (d *Delivery) judge(ctx context.Context, run *Run, order Order, out *Delivered) ([]text, error) {
-	cfg := d.Lint
+	cfg := Govern(d.Lint, d.Rules, d.Catalog)
 	if cfg.At.IsZero() {
 		cfg.At = run.now()
 	}
