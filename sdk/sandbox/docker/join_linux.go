@@ -24,6 +24,19 @@ type joiner struct {
 	once sync.Once
 	j    *container.Joiner
 	err  error
+
+	filters sync.Map // by capabilities; one takes some milliseconds
+}
+
+func (j *joiner) filter(capabilities uint64) ([]byte, error) {
+	if filter, ok := j.filters.Load(capabilities); ok {
+		return filter.([]byte), nil
+	}
+	filter, err := container.DefaultFilter(capabilities)
+	if err == nil {
+		j.filters.Store(capabilities, filter)
+	}
+	return filter, err
 }
 
 func (j *joiner) get() (*container.Joiner, error) {
@@ -162,10 +175,8 @@ func (i *Instance) process(member *os.File, cmd sandbox.Command) (container.Proc
 	if p.Capabilities, err = container.Capabilities(i.spec.Capabilities...); err != nil {
 		return p, err
 	}
-	if p.Seccomp, err = container.DefaultFilter(p.Capabilities); err != nil {
-		return p, err
-	}
-	return p, nil
+	p.Seccomp, err = i.runtime.joiner.filter(p.Capabilities)
+	return p, err
 }
 
 // limitsOf reads a process's resource limits from its directory in /proc, where they are in the order of their numbers
