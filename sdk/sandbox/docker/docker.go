@@ -13,7 +13,9 @@
 //
 // Two things are on the daemon's disk, where no limit holds: a writable root (Spec.WritableRoot), and a directory of
 // Spec.Tmpfs that Spec.Files are put into. What the daemon says that it cannot limit, [Runtime.Weaknesses] says. Podman's
-// socket works but for Spec.Network.
+// socket works (4.3 was tried) but for Spec.Network. It adds TERM and container to the environment, keeps its own seccomp
+// profile, which lets vsock through, and where the layers of an image have no entry for / it makes a root directory that
+// not even Spec.WritableRoot lets root write to.
 //
 // Commands in instances (Exec) are started by this process where it is root beside a daemon that runs runc: in the instance's
 // namespaces and control groups, as the same user, with the same capabilities, filter and limits as the daemon would give

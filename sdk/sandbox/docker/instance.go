@@ -66,7 +66,8 @@ func (i *Instance) explain(what string, err error) error {
 		return nil
 	case silent(err):
 		err = fmt.Errorf("the daemon at %s does not answer any more: %w", i.runtime.options.Host, err)
-	case errdefs.IsConflict(err) && (strings.Contains(err.Error(), "is not running") || strings.Contains(err.Error(), "can only kill running containers")), errdefs.IsNotFound(err) && strings.Contains(err.Error(), "No such container"):
+	case errdefs.IsConflict(err) && (strings.Contains(err.Error(), "is not running") || strings.Contains(err.Error(), "can only kill running containers")), errdefs.IsNotFound(err) && strings.Contains(err.Error(), "No such container"),
+		i.runtime.podman && strings.Contains(err.Error(), "container state improper"):
 		err = os.ErrProcessDone
 	}
 	return fmt.Errorf("instance %s: %s: %w", i.ID(), what, err)

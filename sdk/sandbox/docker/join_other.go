@@ -5,6 +5,8 @@ package docker
 import (
 	"context"
 
+	"github.com/moby/moby/api/types/container"
+
 	"github.com/plimsoll-dev/plimsoll/sdk/sandbox"
 )
 
@@ -22,3 +24,5 @@ func (guest) end()  {}
 func (*Instance) execHere(context.Context, sandbox.Command) (sandbox.Output, error) {
 	return sandbox.Output{}, errByDaemon
 }
+
+func ulimits() []*container.Ulimit { return nil }

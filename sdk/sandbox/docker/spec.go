@@ -48,6 +48,9 @@ func (r *Runtime) containerOptions(spec *sandbox.Spec, config *v1.Config, image 
 	if r.seccomp != "" {
 		host.SecurityOpt = append(host.SecurityOpt, r.seccomp)
 	}
+	if r.podman && r.sameMachine() { // it would raise them as far as no process can that lacks CAP_SYS_RESOURCE
+		host.Ulimits = append(host.Ulimits, ulimits()...)
+	}
 	name := first(spec.Name, "instance")
 	options := client.ContainerCreateOptions{
 		Config: &container.Config{
