@@ -18,6 +18,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/audit"
 	"github.com/plimsoll-dev/plimsoll/sdk/fleet"
 	"github.com/plimsoll-dev/plimsoll/sdk/fleet/docker"
+	"github.com/plimsoll-dev/plimsoll/sdk/fleet/namespaces"
 	"github.com/plimsoll-dev/plimsoll/sdk/fleet/where"
 	"github.com/plimsoll-dev/plimsoll/sdk/lineage"
 )
@@ -72,8 +73,13 @@ func (f *fleetCommand) places() (places []fleet.Place, closing func(), err error
 	if len(options) == 0 {
 		options = append(options, docker.Options{Host: os.Getenv("DOCKER_HOST")})
 	}
+	enter, err := namespaces.New()
+	entered := err == nil // without it strategy namespaces is not possible, and says so
 	names := map[string]bool{}
 	for _, o := range options {
+		if entered && o.Context == "" && (o.Host == "" || strings.HasPrefix(o.Host, "unix://")) {
+			o.Enter = enter.Run
+		}
 		p, err := docker.Open(o)
 		if err != nil {
 			return nil, closing, err

@@ -24,13 +24,23 @@ func DefaultFilter(capabilities uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker's default seccomp profile: %w", err)
 	}
-	program, err := assemble(profile)
+	filter, err := Filter(profile)
 	if err != nil {
 		return nil, fmt.Errorf("docker's default seccomp profile: %w", err)
 	}
+	return filter, nil
+}
+
+// Filter assembles a seccomp profile as it stands in a container's OCI configuration. What it has that is not known here
+// is an error: half a filter is none.
+func Filter(profile *specs.LinuxSeccomp) ([]byte, error) {
+	program, err := assemble(profile)
+	if err != nil {
+		return nil, err
+	}
 	raw, err := bpf.Assemble(program)
 	if err != nil {
-		return nil, fmt.Errorf("docker's default seccomp profile: %w", err)
+		return nil, err
 	}
 	var filter []byte
 	for _, i := range raw {

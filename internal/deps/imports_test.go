@@ -156,6 +156,7 @@ var mayImport = map[string][]string{
 		"github.com/moby/moby",
 		"golang.org/x/sys/unix", // ends a command of this machine
 	},
+	"sdk/fleet/namespaces": {"github.com/opencontainers/runtime-spec/specs-go"},
 	"sdk/fleet/where": {
 		"cel.dev/cel-go",
 		"github.com/Masterminds/semver/v3",

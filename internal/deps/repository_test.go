@@ -22,6 +22,7 @@ var needEngine = map[string]string{
 	"sdk/sandbox/docker":          "needs Docker",
 	"sdk/admission/docker":        "needs Docker",
 	"sdk/fleet/docker":            "needs Docker",
+	"sdk/fleet/namespaces":        "needs root and Docker",
 }
 
 // An example that runs is the shortest documentation of a package, and the one that can't go stale. Packages for tests

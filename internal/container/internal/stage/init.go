@@ -17,6 +17,7 @@ import (
 func init() { //nolint:gochecknoinits // the exception: this program run again
 	reexec.Hook(InitName, initMain)
 	reexec.Hook(EnterName, enterMain)
+	reexec.Hook(VisitName, visitMain)
 	reexec.Hook(NestedName, nestedMain)
 	reexec.Hook(SupervisorName, supervisorMain)
 	reexec.Hook(MappedName, mappedMain)
