@@ -51,7 +51,7 @@ image, name, namespace, service, owner, host, labels, ports, age.`,
 	cmd.PersistentFlags().StringArrayVar(&f.hosts, "host", nil, "address of a Docker or Podman host (may be repeated; default the local socket)")
 	cmd.PersistentFlags().StringArrayVar(&f.contexts, "context", nil, "name of a Docker context (may be repeated)")
 	cmd.PersistentFlags().StringVar(&f.lineage, "lineage", "", "the file with the lineage graph, or the URL of a PostgreSQL database")
-	cmd.AddCommand(f.ls(), f.run(), f.report())
+	cmd.AddCommand(f.ls(), f.run(), f.approve(), f.report())
 	return cmd
 }
 
@@ -192,6 +192,8 @@ func (l listing) write(w io.Writer, style console.Style) error {
 // ordering is what the flags of run say.
 type ordering struct {
 	transcript, rights  string
+	approvals           []string
+	approvers           string
 	dryRun, watch, undo bool
 }
 
@@ -212,11 +214,7 @@ Secrets that the remedy names are taken from the environment. The exit code is 0
 something is left, failed, unknown or unreached.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := os.ReadFile(args[0])
-			if err != nil {
-				return err
-			}
-			remedy, err := fleet.Parse(args[0], text)
+			remedy, err := readRemedy(args[0])
 			if err != nil {
 				return err
 			}
@@ -233,6 +231,8 @@ something is left, failed, unknown or unreached.`,
 	cmd.Flags().BoolVar(&o.undo, "undo", false, "run the remedy's undo command in everything that is meant")
 	cmd.Flags().StringVar(&o.transcript, "transcript", "", "directory of the transcript (default plimsoll-transcript beside the remedy)")
 	cmd.Flags().StringVar(&o.rights, "rights", "", "file that says who may order what; without it everything is allowed")
+	cmd.Flags().StringArrayVar(&o.approvals, "approval", nil, "file with a second person's approval (may be repeated)")
+	cmd.Flags().StringVar(&o.approvers, "approvers", "", "list of the keys of those who may approve, by their names")
 	cmd.Flags().StringVar(&f.by, "by", "", "who orders it (default the user that runs this)")
 	return cmd
 }
@@ -254,6 +254,9 @@ func (f *fleetCommand) order(cmd *cobra.Command, remedy fleet.Remedy, o ordering
 	}
 	for _, name := range remedy.Secrets {
 		order.Secrets[name] = os.Getenv(name)
+	}
+	if order.Approvals, err = approvals(ctx, o.approvals, o.approvers); err != nil {
+		return err
 	}
 	runner := &fleet.Runner{Result: f.streaming(cmd)}
 	if o.rights != "" {

@@ -66,7 +66,7 @@ var (
 		"sdk/rebuild", "sdk/rebuild/storm",
 		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
 		"sdk/admission/compile", "sdk/admission/evidence", "sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
-		"sdk/fleet", "sdk/notify", "sdk/forge",
+		"sdk/fleet", "sdk/fleet/approval", "sdk/notify", "sdk/forge",
 		"sdk/buildservice/api", "sdk/buildservice/client", "sdk/buildservice/callers",
 	}
 	converting = []string{"sdk/definition/inputs", "sdk/build/dagger", "sdk/move", "sdk/pipeline"}
@@ -126,7 +126,7 @@ func TestForbiddenNamesExist(t *testing.T) {
 var layers = []string{
 	"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/lint", "sdk/registry", "sdk/build", "sdk/sandbox",
 	"sdk/build/buildkit", "sdk/build/dagger", "sdk/blackbox", "sdk/attest", "sdk/lineage", "sdk/admission", "sdk/rebuild",
-	"sdk/fleet", "sdk/notify", "sdk/forge", "sdk/move", "sdk/rebuild/storm", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
+	"sdk/fleet", "sdk/fleet/approval", "sdk/notify", "sdk/forge", "sdk/move", "sdk/rebuild/storm", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -55,11 +55,8 @@ func (u *run) apply(ctx context.Context, j job) Result {
 	if place == nil {
 		return end(Dead, "no place has this name")
 	}
-	u.mu.Lock()
-	lost := u.lost[j.Instance.Place]
-	u.mu.Unlock()
-	if lost != nil {
-		return end(Dead, lost.Error())
+	if err := u.silent(j.Instance.Place, nil, false); err != nil {
+		return end(Dead, err.Error())
 	}
 	if reason := u.r.refused(u.o, j.Instance, u.approved); reason != "" {
 		return end(Denied, reason)
@@ -72,13 +69,12 @@ func (u *run) apply(ctx context.Context, j job) Result {
 	if err != nil {
 		o := outcomeOf(err)
 		if o == Dead || o == Unclear { // nothing was done yet
-			u.mu.Lock()
-			u.lost[j.Instance.Place] = err
-			u.mu.Unlock()
+			_ = u.silent(j.Instance.Place, err, true)
 			o = Dead
 		}
 		return end(o, err.Error())
 	}
+	_ = u.silent(j.Instance.Place, nil, true)
 	one.Instance = checked
 	u.mu.Lock()
 	already := u.done[u.once(checked, "")]
@@ -97,6 +93,31 @@ func (u *run) apply(ctx context.Context, j job) Result {
 	}
 	o, reason := u.strategies(ctx, place, &one)
 	return end(o, reason)
+}
+
+// silence is how often in a row a place did not answer, and the last error.
+type silence struct {
+	times int
+	err   error
+}
+
+// silent notes whether a place answered, and returns why it is not asked any more: a dead host with a hundred instances
+// must not cost a hundred time limits.
+func (u *run) silent(place string, err error, asked bool) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	s := u.lost[place]
+	if asked {
+		if s.times++; err == nil {
+			s.times = 0
+		}
+		s.err = err
+		u.lost[place] = s
+	}
+	if s.times < 3 {
+		return nil
+	}
+	return s.err
 }
 
 // cmpOutcome takes o, or where that would say that something was done, otherwise.

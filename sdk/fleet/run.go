@@ -227,7 +227,7 @@ type run struct {
 	stop   string // why nothing more is begun
 	err    error  // why nothing more can be written
 	claims map[string]*claimed
-	lost   map[string]error // places that do not answer
+	lost   map[string]silence // places that do not answer
 }
 
 func (u *run) run(ctx context.Context) error {
@@ -261,7 +261,7 @@ func (u *run) run(ctx context.Context) error {
 		return err
 	}
 	u.q = newQueue(u.plan.perHost, u.plan.perServce)
-	u.context, u.lost = ctx, map[string]error{}
+	u.context, u.lost = ctx, map[string]silence{}
 	var workers sync.WaitGroup
 	for range u.plan.parallel {
 		workers.Go(u.work)

@@ -120,7 +120,7 @@ func (p *Place) exec(ctx context.Context, i fleet.Instance, c fleet.Command) (fl
 		if notStarted(err.Error()) {
 			return fleet.Output{}, fmt.Errorf("%w: %w", fleet.ErrUnsupported, err)
 		}
-		return fleet.Output{}, unclear(ctx, err)
+		return p.broken(ctx, created.ID, fleet.Output{}, err)
 	}
 	defer attached.Close()
 	if c.Stdin != nil {
@@ -140,12 +140,12 @@ func (p *Place) exec(ctx context.Context, i fleet.Instance, c fleet.Command) (fl
 		return keep.output(), p.late(ctx, created.ID, i)
 	}
 	if err != nil {
-		return keep.output(), unclear(ctx, err)
+		return p.broken(ctx, created.ID, keep.output(), err)
 	}
 	state, err := p.code(ctx, created.ID)
 	out := keep.output()
 	if err != nil {
-		return out, unclear(ctx, err)
+		return p.broken(ctx, created.ID, out, err)
 	}
 	out.Exit = state.ExitCode
 	// The daemon's own words stand where the command's would: there was no command.
@@ -170,6 +170,31 @@ func unclear(ctx context.Context, err error) error {
 		err = context.Cause(ctx)
 	}
 	return fmt.Errorf("%w: %w", fleet.ErrUnclear, err)
+}
+
+// broken asks what became of a command whose connection broke: it never started, so that it can be tried again; or it
+// ended, with its exit code and without the rest of its output. Where the daemon does not answer, nobody knows.
+func (p *Place) broken(ctx context.Context, id string, out fleet.Output, err error) (fleet.Output, error) {
+	if ctx.Err() != nil {
+		return out, unclear(ctx, err)
+	}
+	for _, wait := range []time.Duration{0, 100 * time.Millisecond, time.Second} {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return out, unclear(ctx, err)
+		}
+		state, failed := p.code(ctx, id)
+		switch {
+		case failed != nil:
+			continue
+		case state.PID == 0:
+			return out, fmt.Errorf("%w: the connection broke before the command: %w", fleet.ErrUnreached, err)
+		}
+		out.Exit, out.Truncated = state.ExitCode, true
+		return out, nil
+	}
+	return out, unclear(ctx, err)
 }
 
 // code asks for a command's exit code until the daemon has it, which is soon after the streams' end.

@@ -46,7 +46,7 @@ func Example() { //nolint:testableexamples // it needs root and Docker
 
 const image = "plimsoll-namespaces-test:1"
 
-func load(t *testing.T, api *client.Client) {
+func load(t testing.TB, api *client.Client) {
 	t.Helper()
 	img, err := baseimage.Userland(t.Context(), "1")
 	if err != nil {
@@ -71,7 +71,7 @@ func load(t *testing.T, api *client.Client) {
 }
 
 // probe builds the program that looks at its own confinement.
-func probe(t *testing.T) string {
+func probe(t testing.TB) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "probe")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./testdata/probe")
@@ -82,7 +82,7 @@ func probe(t *testing.T) string {
 	return path
 }
 
-func world(t *testing.T) (*client.Client, *docker.Place) {
+func world(t testing.TB) (*client.Client, *docker.Place) {
 	t.Helper()
 	testenv.NeedsDocker(t)
 	testenv.NeedsRoot(t)
@@ -104,7 +104,7 @@ func world(t *testing.T) (*client.Client, *docker.Place) {
 	return api, place
 }
 
-func start(t *testing.T, api *client.Client, place *docker.Place, program string, change func(*container.Config, *container.HostConfig)) fleet.Instance {
+func start(t testing.TB, api *client.Client, place *docker.Place, program string, change func(*container.Config, *container.HostConfig)) fleet.Instance {
 	t.Helper()
 	config := &container.Config{Image: image, Cmd: []string{"sleep", "600"}, Env: []string{"A=1"}}
 	host := &container.HostConfig{NetworkMode: "none"}
@@ -146,7 +146,7 @@ func start(t *testing.T, api *client.Client, place *docker.Place, program string
 	return i
 }
 
-func run(t *testing.T, place *docker.Place, i fleet.Instance, s fleet.Strategy, c fleet.Command) string {
+func run(t testing.TB, place *docker.Place, i fleet.Instance, s fleet.Strategy, c fleet.Command) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -256,5 +256,17 @@ func TestCommands(t *testing.T) {
 	}
 	if strings.Contains(fmt.Sprint(top.Processes), "77777") {
 		t.Errorf("it still runs: %v", top.Processes)
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	api, place := world(b)
+	i := start(b, api, place, probe(b), nil)
+	for _, s := range []fleet.Strategy{fleet.Exec, fleet.Namespaces} {
+		b.Run(string(s), func(b *testing.B) {
+			for b.Loop() {
+				run(b, place, i, s, fleet.Command{Args: []string{"true"}})
+			}
+		})
 	}
 }
