@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ type Visit struct {
 	// another process by now.
 	PID int
 	ID  string
-	// Process is what it is to be; Rlimits come from the first process.
+	// Process is what it is to be. Rlimits that it does not name come from the first process.
 	Process Process
 	// Label and LabelFile are of the security module: "exec docker-default", "attr/apparmor/exec".
 	Label, LabelFile string
@@ -150,9 +151,18 @@ func (j *Visit) open() (files []*os.File, groups []string, err error) {
 		}
 		files = append(files, f)
 	}
-	if j.Process.Rlimits, err = rlimits(j.PID); err != nil {
+	theirLimits, err := rlimits(j.PID)
+	if err != nil {
 		return files, nil, err
 	}
+	for n, l := range theirLimits { // the process may have changed its own
+		for _, own := range j.Process.Rlimits {
+			if own.Resource == l.Resource {
+				theirLimits[n] = own
+			}
+		}
+	}
+	j.Process.Rlimits = theirLimits
 	text, err := os.ReadFile(proc + "/cgroup") // after all else: it says whose all that was
 	if err != nil {
 		return files, nil, err
@@ -262,6 +272,21 @@ func rlimits(pid int) ([]Rlimit, error) {
 		return nil, fmt.Errorf("process %d has %d resource limits, %d are known", pid, len(all), len(limitNames))
 	}
 	return all, nil
+}
+
+// LimitNumber is the kernel's number of a resource limit as OCI configurations write it, "RLIMIT_NOFILE".
+func LimitNumber(name string) (int, error) {
+	n := slices.Index(ociLimits, name)
+	if n < 0 {
+		return 0, fmt.Errorf("resource limit %q is not known", name)
+	}
+	return n, nil
+}
+
+// ociLimits are in the order of the kernel's numbers.
+var ociLimits = []string{
+	"RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_MEMLOCK",
+	"RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
 }
 
 func limit(text string) (uint64, error) {

@@ -156,6 +156,13 @@ func (e *Enterer) process(j *container.Visit, conf config, c fleet.Command) erro
 	for _, g := range own.User.AdditionalGids {
 		p.Groups = append(p.Groups, int(g))
 	}
+	for _, l := range own.Rlimits {
+		number, err := container.LimitNumber(l.Type)
+		if err != nil {
+			return unsupported(err)
+		}
+		p.Rlimits = append(p.Rlimits, container.Rlimit{Resource: number, Soft: l.Soft, Hard: l.Hard})
+	}
 	if c.Dir != "" {
 		p.Dir = c.Dir
 	}
