@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -194,13 +195,19 @@ func TestNoLessConfinedThanExec(t *testing.T) {
 				if !strings.Contains(want, "setuid 0") || !strings.HasPrefix(want, "exit code 0") {
 					t.Fatal(want)
 				}
-				if diff := cmp.Diff(want, got); diff != "" {
+				if diff := cmp.Diff(settled(want), settled(got)); diff != "" {
 					t.Errorf("as %q: exec (-), namespaces (+):\n%s", c.User, diff)
 				}
 			}
 		})
 	}
 }
+
+var openFiles = regexp.MustCompile(`(Max open files +)\d+`)
+
+// settled leaves out the soft limit of open files: Go programs (runc, the probe) raise their own at their start, and runc's
+// exec passes on either value.
+func settled(text string) string { return openFiles.ReplaceAllString(text, "${1}soft") }
 
 // Where the confinement can't be taken on in full, nothing is done.
 func TestWhatIsNotEntered(t *testing.T) {
