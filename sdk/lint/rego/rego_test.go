@@ -116,6 +116,81 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// TestPolicyFolder has policies in the shapes of conftest's own examples: a package for each file, lists at the top, helpers
+// in a library, v0 beside v1.
+func TestPolicyFolder(t *testing.T) {
+	rules, err := rego.Load(t.Context(), fstest.MapFS{
+		"images.rego": {Data: []byte(`package main
+import rego.v1
+refused := ["golang", "node"]
+deny contains msg if {
+	some i
+	input[i].Cmd == "from"
+	val := input[i].Value
+	contains(val[_], refused[_])
+	msg = sprintf("image %s", [val[0]])
+}
+`)},
+		"commands/run.rego": {Data: []byte(`package commands
+import data.lib.docker
+tools = ["go"]
+violation[{"msg": msg, "details": {"tool": tool}}] {
+	words := docker.words("run")[_]
+	tool := tools[_]
+	words[_] == tool
+	msg := sprintf("%s is run", [tool])
+}
+`)},
+		"lib/docker.rego": {Data: []byte(`package lib.docker
+words(name) = all { all := [v | input[i].Cmd == name; v := input[i].Value] }
+`)},
+	}, rego.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := definition.Parse("Dockerfile", []byte(dockerfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := lint.Run(file, rules, lint.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range found {
+		got = append(got, f.Place.String()+" "+f.Message)
+	}
+	want := []string{"Dockerfile:2:1 image golang:1.26", "Dockerfile:4:1 go is run"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+// FuzzInput: whatever parses can be judged by policies that look at all of it, and findings stand in the file.
+func FuzzInput(f *testing.F) {
+	f.Add([]byte(dockerfile))
+	f.Add([]byte("FROM a\nONBUILD COPY --from=b [\"x\", \"y\"]\nRUN <<EOF\nx\nEOF\n"))
+	rules, err := rego.Load(f.Context(), fstest.MapFS{"a.rego": {Data: []byte("package main\ndeny contains msg if { some c in input; some v in c.Value; msg := concat(\" \", [c.Cmd, c.SubCmd, v]) }")}}, rego.Options{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		file, err := definition.Parse("Dockerfile", src)
+		if err != nil || len(file.Instructions) > 100 {
+			return
+		}
+		found, err := lint.Run(file, rules, lint.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, finding := range found {
+			if finding.Place.End.Offset > len(src) || strings.Contains(finding.Message, "can't be evaluated") {
+				t.Errorf("%s", finding)
+			}
+		}
+	})
+}
+
 // A policy that takes for ever ends, and allows nothing.
 func TestTimeout(t *testing.T) {
 	const policy = "package main\ndeny contains \"x\" if { some a in numbers.range(1, 100000); some b in numbers.range(1, 100000); a + b == -1 }"
