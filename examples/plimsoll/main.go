@@ -72,7 +72,7 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out))
 	root.AddCommand(newBundle(out), newFleet(out))
 	root.AddCommand(nodecmd.Commands()...)
-	root.AddCommand(newRequestBuild(out))
+	root.AddCommand(newRequestBuild(out), newRebuild(out))
 	return root
 }
 

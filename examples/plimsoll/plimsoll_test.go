@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"key":     key,
 			"size":    size,
 			"lineage": recordLineage,
+			"ship":    ship,
 		},
 		Condition: func(name string) (bool, error) {
 			t := &probe{TB: t}

@@ -126,7 +126,7 @@ func TestForbiddenNamesExist(t *testing.T) {
 var layers = []string{
 	"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/lint", "sdk/registry", "sdk/build", "sdk/sandbox",
 	"sdk/build/buildkit", "sdk/build/dagger", "sdk/blackbox", "sdk/attest", "sdk/lineage", "sdk/admission", "sdk/rebuild",
-	"sdk/fleet", "sdk/fleet/approval", "sdk/notify", "sdk/forge", "sdk/move", "sdk/rebuild/storm", "sdk/campaign", "sdk/pipeline", "sdk/buildservice",
+	"sdk/fleet", "sdk/fleet/approval", "sdk/notify", "sdk/forge", "sdk/move", "sdk/rebuild/storm", "sdk/campaign", "sdk/pipeline", "sdk/buildservice", "sdk/rebuild/storm/rebuilder",
 }
 
 func TestImportsPointDown(t *testing.T) {

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"path"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -37,7 +36,7 @@ func (d *Delivery) record(ctx context.Context, run *Run, order Order, out *Deliv
 		img.Owner = cmp.Or(img.Owner, order.Labels[OwnerLabel])
 		img.Definition = lineage.Definition{
 			Repository: out.Source.Repository, Commit: out.Source.Commit,
-			Path: path.Join(out.Source.Directory, out.Source.Dockerfile), Grade: lineage.GradeBuild,
+			Path: out.Source.Dockerfile, Grade: lineage.GradeBuild,
 		}
 		for _, decision := range out.Plan.Decisions {
 			if e, ok := edgeOf(decision, *img); ok {

@@ -409,30 +409,12 @@ func (w *planning) finish(ctx context.Context, tops []*top) error {
 	}
 	for _, t := range tops {
 		if t.Problem == "" {
-			w.count(t, times)
+			t.Expected = times.of(t.Verb, t.Repository)
+			w.out.count(&t.Item)
 		}
 		w.out.Items = append(w.out.Items, t.Item)
 	}
 	return nil
-}
-
-func (w *planning) count(t *top, times Times) {
-	for len(w.out.Waves) < t.Wave {
-		w.out.Waves = append(w.out.Waves, Wave{Number: len(w.out.Waves) + 1})
-	}
-	wave := &w.out.Waves[t.Wave-1]
-	if t.Verb == rebuild.DoRebase {
-		wave.Rebases++
-	} else {
-		wave.Rebuilds++
-	}
-	wave.Running += t.Running
-	w.out.Requests += t.Requests
-	if t.Expected = times.of(t.Verb, t.Repository); t.Expected == 0 {
-		w.out.Unknown++
-	}
-	wave.Expected += t.Expected
-	w.out.Expected += t.Expected
 }
 
 // itemID is short, and the same for the same image in every process.

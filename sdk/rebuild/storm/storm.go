@@ -16,6 +16,7 @@ package storm
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
@@ -144,4 +145,47 @@ func (p *Preview) Problems() []Item {
 		}
 	}
 	return items
+}
+
+// Only leaves all but some images out of a preview. One whose base is left out has to wait for that.
+func (p *Preview) Only(which func(*Item) bool) *Preview {
+	out := &Preview{Campaign: p.Campaign, Because: p.Because, Severity: p.Severity, Items: []Item{}}
+	chosen := map[string]bool{}
+	for i := range p.Items {
+		chosen[p.Items[i].ID] = which(&p.Items[i])
+	}
+	for _, item := range p.Items {
+		if !chosen[item.ID] {
+			continue
+		}
+		if item.Parent != "" && !chosen[item.Parent] && item.Problem == "" {
+			item.Verb, item.Problem = "", "the image that it stands on has to be replaced first, and is left out"
+		}
+		item.After = slices.DeleteFunc(slices.Clone(item.After), func(id string) bool { return !chosen[id] })
+		if item.Problem == "" {
+			out.count(&item)
+		}
+		out.Items = append(out.Items, item)
+	}
+	return out
+}
+
+// count adds an image to the sums.
+func (p *Preview) count(item *Item) {
+	for len(p.Waves) < item.Wave {
+		p.Waves = append(p.Waves, Wave{Number: len(p.Waves) + 1})
+	}
+	wave := &p.Waves[item.Wave-1]
+	if item.Verb == rebuild.DoRebase {
+		wave.Rebases++
+	} else {
+		wave.Rebuilds++
+	}
+	wave.Running += item.Running
+	wave.Expected += item.Expected
+	p.Requests += item.Requests
+	p.Expected += item.Expected
+	if item.Expected == 0 {
+		p.Unknown++
+	}
 }

@@ -16,70 +16,78 @@ import (
 	"github.com/plimsoll-dev/plimsoll/sdk/registry/registrytest"
 )
 
-func example(do func(ctx context.Context, client *registry.Client, index lineage.Store, question storm.Question) error) error {
-	ctx := context.Background()
+// port is a registry with two images on a base, and what the lineage knows of them.
+func port(ctx context.Context) (client *registry.Client, index lineage.Store, question storm.Question, dir string, leave func(), err error) {
 	server, err := registrytest.Start(registrytest.Options{})
 	if err != nil {
-		return err
+		return nil, nil, question, "", nil, err
 	}
-	defer server.Close()
-	client := registry.New(registry.Options{})
-	defer client.Close()
+	client = registry.New(registry.Options{})
+	if dir, err = os.MkdirTemp("", "storm-"); err != nil {
+		return nil, nil, question, "", nil, err
+	}
+	leave = func() {
+		client.Close()
+		server.Close()
+		os.RemoveAll(dir)
+	}
 	h, err := harbour.New(ctx, server.Host, client, lineage.NewMemory())
 	if err != nil {
-		return err
+		return nil, nil, question, "", nil, err
 	}
 	for _, ship := range []harbour.Ship{{Name: "team/app", Owner: "team"}, {Name: "pay/api", Owner: "pay"}} {
 		if _, err := h.Build(ctx, ship); err != nil {
-			return err
+			return nil, nil, question, "", nil, err
 		}
 	}
-	return do(ctx, client, h.Lineage, h.Question("BAN-7"))
+	return client, h.Lineage, h.Question("BAN-7"), dir, leave, nil
 }
 
 // Leave a banned base: look at what would be done, and do it.
 func Example() {
-	dir, err := os.MkdirTemp("", "storm-")
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	client, index, question, dir, leave, err := port(ctx) // of storm.FromBan(catalog, "BAN-7", client, now)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer leave()
 	policy := func(catalog.Project, string) rebuild.Policy { return rebuild.Policy{Runs: true} }
-	err = example(func(ctx context.Context, client *registry.Client, index lineage.Store, question storm.Question) error {
-		r, err := runner.Open(ctx, runner.Options{Database: filepath.Join(dir, "storm.db"), Registry: client, Lineage: index})
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		planner := &storm.Planner{Lineage: index, Mover: r.Mover(), Past: r, Policy: policy}
-		preview, err := planner.Preview(ctx, question) // of storm.FromBan(catalog, "BAN-7", client, now)
-		if err != nil {
-			return err
-		}
-		for _, item := range preview.Items {
-			fmt.Println(item.Owner, item.Verb)
-		}
-		if _, err := r.Start(ctx, preview); err != nil {
-			return err
-		}
-		running, stop := context.WithCancel(ctx)
-		defer stop()
-		ended := make(chan error, 1)
-		go func() { ended <- r.Run(running) }()
-		status, err := r.Wait(ctx, "BAN-7", nil)
-		if err != nil {
-			return err
-		}
-		fmt.Println(status.State, status.Waves)
-		stop()
-		return <-ended
-	})
+
+	// ---
+	r, err := runner.Open(ctx, runner.Options{Database: filepath.Join(dir, "storm.db"), Registry: client, Lineage: index})
 	if err != nil {
 		fmt.Println(err)
+		return
 	}
+	defer r.Close()
+	planner := &storm.Planner{Lineage: index, Mover: r.Mover(), Past: r, Policy: policy}
+	preview, err := planner.Preview(ctx, question) // storm.FromBan(catalog, "BAN-7", client, now); changes nothing
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, item := range preview.Items {
+		fmt.Println(item.Owner, item.Verb)
+	}
+	if _, err := r.Start(ctx, preview); err != nil { // written down; it goes on after a crash
+		fmt.Println(err)
+		return
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }() // until ctx ends; here or on other machines
+	status, err := r.Wait(ctx, preview.Campaign, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(status.State, status.Waves[0].Done)
+	stop()
+	fmt.Println(<-ended)
 	// Output:
 	// pay rebase
 	// team rebase
-	// done [{1 2 0 2 0 0}]
+	// done 2
+	// <nil>
 }

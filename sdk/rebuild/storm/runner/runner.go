@@ -92,7 +92,7 @@ type Engine struct {
 	Rebuilder Rebuilder
 }
 
-// Rebuilder builds an image again from its commit, on its new base. Implementations are in package storm/deliver: on a
+// Rebuilder builds an image again from its commit, on its new base. Implementations are in package storm/rebuilder: on a
 // pipeline of one's own, and on the build service.
 type Rebuilder interface {
 	// Rebuild publishes the image by digest, tested and with its evidence, sets no tag, and returns the reference. Errors

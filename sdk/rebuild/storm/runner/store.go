@@ -117,6 +117,12 @@ func (r *run) publishing(ctx context.Context, inputs, reference string) error {
 	return r.change(ctx, r.store.Writes, `inputs = ?, making = ?`, inputs, reference)
 }
 
+// holds records what was published, and that the item is still in this worker's hands.
+func (r *run) holds(ctx context.Context, reference string) error {
+	r.making = reference
+	return r.change(ctx, r.store.Writes, `making = ?`, reference)
+}
+
 // made returns what was published of the same inputs, by this item first, and whether another one builds them just now.
 func (r *run) made(ctx context.Context, inputs string) (references []string, busy bool, err error) {
 	err = r.store.Transaction(ctx, func(tx *sql.Tx) error {

@@ -216,7 +216,7 @@ func (r *Runner) rebuild(ctx context.Context, run *run) (*rebuild.Moved, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := run.publishing(ctx, "", reference); err != nil { // and that it is still ours
+	if err := run.holds(ctx, reference); err != nil {
 		return nil, err
 	}
 	if reference, err = r.bring(ctx, run, reference); err != nil {
