@@ -63,7 +63,7 @@ var (
 	light = []string{
 		"sdk/finding", "sdk/report", "sdk/audit", "sdk/catalog", "sdk/definition", "sdk/definition/source", "sdk/lint", "sdk/lint/rules", "sdk/registry",
 		"sdk/build", "sdk/sandbox", "sdk/blackbox", "sdk/attest", "sdk/attest/artifact", "sdk/attest/catalogs", "sdk/attest/kms", "sdk/attest/cosign",
-		"sdk/rebuild", "sdk/rebuild/storm",
+		"sdk/rebuild", "sdk/rebuild/storm", "sdk/rebuild/storm/trigger",
 		"sdk/lineage", "sdk/admission", "sdk/admission/bundle", "sdk/admission/agent", "sdk/admission/distribution",
 		"sdk/admission/compile", "sdk/admission/evidence", "sdk/admission/keys", "sdk/admission/remote", "sdk/admission/sweep", "sdk/admission/verifier", "sdk/admission/webhook",
 		"sdk/fleet", "sdk/fleet/approval", "sdk/notify", "sdk/forge",

@@ -146,6 +146,7 @@ var mayImport = map[string][]string{
 		"github.com/google/go-containerregistry",
 		"github.com/hashicorp/golang-lru/v2",
 	},
+	"sdk/rebuild/storm/trigger":   nil, // webhooks in the standard library
 	"sdk/rebuild/storm/rebuilder": {"github.com/google/go-containerregistry/pkg"},
 	"sdk/rebuild/storm": {
 		"github.com/google/go-containerregistry/pkg/v1",

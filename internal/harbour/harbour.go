@@ -3,6 +3,7 @@
 package harbour
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -56,7 +57,7 @@ type Harbour struct {
 func New(ctx context.Context, host string, client *registry.Client, store lineage.Store) (*Harbour, error) {
 	h := &Harbour{Host: host, Client: client, Lineage: store, images: map[string]v1.Image{}, ships: map[string]Ship{}}
 	for version, ref := range map[string]*string{"12.8": &h.From, "12.9": &h.To} {
-		img, err := registrytest.Image(map[string]string{Changed: version, "usr/share/data": strings.Repeat(version, 1000)}, registrytest.ImageOptions{})
+		img, err := bare(version)
 		if err != nil {
 			return nil, err
 		}
@@ -82,6 +83,44 @@ func New(ctx context.Context, host string, client *registry.Client, store lineag
 	return h, nil
 }
 
+// Open is a harbour that another process has made with New and Build, of the same ships.
+func Open(ctx context.Context, host string, client *registry.Client, store lineage.Store, ships []Ship) (*Harbour, error) {
+	h := &Harbour{Host: host, Client: client, Lineage: store, images: map[string]v1.Image{}, ships: map[string]Ship{}}
+	for version, ref := range map[string]*string{"12.8": &h.From, "12.9": &h.To} {
+		img, err := bare(version)
+		if err != nil {
+			return nil, err
+		}
+		h.images["base:"+version] = img
+		digest, err := client.Resolve(ctx, host+"/base:"+version)
+		if err != nil {
+			return nil, err
+		}
+		*ref = host + "/base@" + digest
+	}
+	for _, s := range ships {
+		s = s.defaults()
+		if _, err := h.make(s, s.On); err != nil {
+			return nil, err
+		}
+		h.ships[s.Name] = s
+	}
+	return h, nil
+}
+
+// bare is a base.
+func bare(version string) (v1.Image, error) {
+	return registrytest.Image(map[string]string{Changed: version, "usr/share/data": strings.Repeat(version, 1000)}, registrytest.ImageOptions{})
+}
+
+func (s Ship) defaults() Ship {
+	s.On, s.Commit = cmp.Or(s.On, "base:12.8"), cmp.Or(s.Commit, "1")
+	if s.Grade == lineage.GradeNone {
+		s.Grade = lineage.GradeBuild
+	}
+	return s
+}
+
 // Question is to leave the old base for the new one.
 func (h *Harbour) Question(campaign string) storm.Question {
 	return storm.Question{
@@ -96,15 +135,7 @@ func Policy() rebuild.Policy { return rebuild.Policy{Runs: true} }
 
 // Build pushes an image and tells the lineage of it. It returns its digest.
 func (h *Harbour) Build(ctx context.Context, s Ship) (string, error) {
-	if s.On == "" {
-		s.On = "base:12.8"
-	}
-	if s.Commit == "" {
-		s.Commit = "1"
-	}
-	if s.Grade == lineage.GradeNone {
-		s.Grade = lineage.GradeBuild
-	}
+	s = s.defaults()
 	index, err := h.make(s, s.On)
 	if err != nil {
 		return "", err

@@ -4,6 +4,7 @@
 package riverqueue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,10 +29,12 @@ type Queue[A river.JobArgs] interface {
 	Stop(ctx context.Context) error
 }
 
-// Options of a queue. Name tells the queues in one database apart; Slots is how many runs this process does at once.
+// Options of a queue. Name tells the queues in one database apart; Slots is how many runs this process does at once; Poll is
+// how often a database that tells nobody is asked, by default 500 ms.
 type Options struct {
 	Name  string
 	Slots int
+	Poll  time.Duration
 	Log   *slog.Logger
 }
 
@@ -91,7 +94,7 @@ func open[T any, A river.JobArgs](ctx context.Context, driver riverdriver.Driver
 		MaxAttempts:                 1,
 		JobTimeout:                  -1, // the work has its own
 		FetchCooldown:               20 * time.Millisecond,
-		FetchPollInterval:           500 * time.Millisecond,
+		FetchPollInterval:           cmp.Or(opts.Poll, 500*time.Millisecond),
 		CompletedJobRetentionPeriod: time.Hour,
 		// What a dead worker left is taken over through the store, within seconds. This only tidies River's own table.
 		RescueStuckJobsAfter: 24 * time.Hour,

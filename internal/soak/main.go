@@ -3,6 +3,11 @@
 //
 //	go run ./internal/soak -kills 100
 //
+// The same for a storm of rebuilds, on a line that Toxiproxy makes bad (latency, resets, cuts) and a registry that answers 429
+// and 500 (package storms):
+//
+//	go run ./internal/soak -storms -kills 100 -images 200
+//
 // It starts itself as the service, with a registry in this process and a builder that takes a while; SIGKILL comes at
 // random moments.
 package main
@@ -27,6 +32,7 @@ import (
 	"time"
 
 	"github.com/plimsoll-dev/plimsoll/internal/shop"
+	"github.com/plimsoll-dev/plimsoll/internal/soak/storms"
 	"github.com/plimsoll-dev/plimsoll/sdk/attest"
 	"github.com/plimsoll-dev/plimsoll/sdk/audit"
 	"github.com/plimsoll-dev/plimsoll/sdk/build"
@@ -49,11 +55,18 @@ func main() {
 	kills := flag.Int("kills", 100, "how often the service is killed")
 	served := flag.String("serve", "", "be the service of this directory (used by the program itself)")
 	host := flag.String("registry", "", "the registry of -serve")
-	flag.Parse()
+	stormy := flag.Bool("storms", false, "kill a storm of rebuilds instead")
+	images := flag.Int("images", 200, "how many images a storm has")
 	var err error
-	if *served != "" {
+	flag.Parse()
+	switch {
+	case *stormy && *served != "":
+		err = storms.Worker(ctx, *served, *host, *images)
+	case *stormy:
+		err = soakStorm(ctx, *kills, *images, os.Stdout)
+	case *served != "":
 		err = serve(ctx, *served, *host)
-	} else {
+	default:
 		err = soak(ctx, *kills, os.Stdout)
 	}
 	if err != nil {

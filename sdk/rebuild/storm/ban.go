@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,26 @@ func FromBan(cat *catalog.Catalog, id string, facts catalog.Facts, at time.Time)
 		return Question{Campaign: id, Because: ban.Reason, Severity: ban.Severity, Of: of, Replace: r.replace}, nil
 	}
 	return Question{}, fmt.Errorf("ban %s: the catalog has no such ban", id)
+}
+
+// FromTag is the question that a new image under a base's tag asks: all that stands on what the tag meant before is brought
+// onto what it means now. Name is the full reference, "docker.io/library/debian:12"; what it meant before is asked of the
+// lineage, which has to have seen it. It is one campaign for as long as the tag is there: loops are found by digests.
+func FromTag(ctx context.Context, store lineage.Store, name, now string) (Question, error) {
+	repository, tag := lineage.SplitName(name)
+	q := Question{Campaign: "tag " + name, Because: name + " is " + now + " now", Severity: "low", Replace: To(name, now, false)}
+	for t, err := range store.Tags(ctx, lineage.TagFilter{Repository: repository}) {
+		if err != nil {
+			return q, err
+		}
+		if t.Name == tag && t.Digest != now && t.Digest != "" && !slices.Contains(q.Of.Digests, t.Digest) {
+			q.Of.Digests = append(q.Of.Digests, t.Digest)
+		}
+	}
+	if len(q.Of.Digests) == 0 {
+		return q, fmt.Errorf("%s: nothing is known of what it meant before: scan its repository before it moves", name)
+	}
+	return q, nil
 }
 
 // Banned says whether an image may not be stood on by now: the reason, or "". A storm asks before each image whether the

@@ -293,3 +293,22 @@ func TestNoReplacement(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A tag that moved: what stood on the image that it meant is brought onto the one that it means now.
+func TestQuestionOfATag(t *testing.T) {
+	t.Parallel()
+	h, planner, _ := open(t, harbour.Ship{Name: "team/app"}, harbour.Ship{Name: "team/new", On: "base:12.9"})
+	name := h.Host + "/base:12.8"
+	if _, err := storm.FromTag(t.Context(), h.Lineage, name, strings.TrimPrefix(h.From, h.Host+"/base@")); err == nil {
+		t.Error("it has not moved")
+	}
+	now := strings.TrimPrefix(h.To, h.Host+"/base@")
+	q, err := storm.FromTag(t.Context(), h.Lineage, name, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := preview(t, planner, q)
+	if diff := cmp.Diff([]string{"1 team/app rebase"}, lines(h, got)); diff != "" || got.Items[0].To != h.To || got.Campaign != "tag "+name {
+		t.Errorf("%s%+v", diff, got)
+	}
+}

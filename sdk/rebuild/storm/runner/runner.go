@@ -164,7 +164,7 @@ func Open(ctx context.Context, opts Options) (*Runner, error) {
 	if opts.Workers < 0 {
 		return r, nil
 	}
-	r.queue, err = riverqueue.New(ctx, s.DB, riverqueue.Options{Name: "plimsoll_storm", Slots: opts.Workers, Log: slog.New(slog.DiscardHandler)}, r.work)
+	r.queue, err = riverqueue.New(ctx, s.DB, riverqueue.Options{Name: "plimsoll_storm", Slots: opts.Workers, Poll: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}, r.work)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the storm's queue: %w", err), s.Close())
 	}
@@ -223,7 +223,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		return fmt.Errorf("the storm's queue: %w", err)
 	}
 	var loops sync.WaitGroup
-	loops.Go(func() { r.every(alive, time.Second, nil, r.beat) })
+	loops.Go(func() { r.every(alive, min(r.opts.Lost/4, time.Second), nil, r.beat) })
 	loops.Go(func() { r.every(ctx, 250*time.Millisecond, r.wake, r.dispatch) })
 	loops.Go(func() { r.every(ctx, time.Second, nil, r.tell) })
 	<-ctx.Done()
