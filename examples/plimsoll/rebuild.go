@@ -77,7 +77,7 @@ Look first: "preview" changes nothing. What "start" began is in a database (--st
 PostgreSQL "work" on other machines does its part.`,
 	}
 	r := &rebuilding{output: out}
-	cmd.AddCommand(r.previewing(), r.starting(), r.single(), r.working(), r.status())
+	cmd.AddCommand(r.previewing(), r.starting(), r.single(), r.working(), r.watching(), r.status())
 	for verb, do := range map[string]struct {
 		short string
 		f     func(*runner.Runner, context.Context, string, string) (*runner.Status, error)
@@ -432,6 +432,11 @@ func (r *rebuilding) preview(cmd *cobra.Command, storms *runner.Runner) (*storm.
 	if err != nil {
 		return nil, err
 	}
+	return r.plan(ctx, storms, store, question)
+}
+
+// plan previews what a question asks, as the flags want it.
+func (r *rebuilding) plan(ctx context.Context, storms *runner.Runner, store lineage.Store, question storm.Question) (*storm.Preview, error) {
 	policy := rebuild.Policy{Runs: r.runs, Compatible: r.compatible}
 	if err := policy.Grade.UnmarshalText([]byte(r.grade)); err != nil {
 		return nil, err

@@ -41,6 +41,7 @@ func cases() []compare.Case {
 		rescanCase(),
 		rebaseCase("rebase", "move images from a base to its patch in Debian's registry, 4 at a time", 0, 1, 100, 1000),
 		rebaseCase("rebase-20ms", "the same with 20 ms added to each request", 20*time.Millisecond, 20),
+		stormPlanCase(),
 		verifyCase(),
 		remedyCase(),
 	}

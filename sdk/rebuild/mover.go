@@ -240,14 +240,17 @@ func (m *Mover) image(ctx context.Context, o Order, digest v1.Hash) (*read, erro
 
 // change returns what differs between the manifests of both bases that are for the image's platform.
 func (m *Mover) change(ctx context.Context, o Order, img *Image) (*Change, error) {
-	p := *img.Config.Platform()
+	p := img.Config.Platform()
+	if p == nil {
+		return nil, fmt.Errorf("image %s: its configuration names no platform; rebuild it", img.Digest)
+	}
 	key := o.From + " " + o.To + " " + platform(img.Config)
 	return share(ctx, &m.mu, m.changes, key, func() (*Change, error) {
-		from, err := m.base(ctx, o.From, p)
+		from, err := m.base(ctx, o.From, *p)
 		if err != nil {
 			return nil, err
 		}
-		to, err := m.base(ctx, o.To, p)
+		to, err := m.base(ctx, o.To, *p)
 		if err != nil {
 			return nil, err
 		}
