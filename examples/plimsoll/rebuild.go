@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,7 +149,7 @@ func (r *rebuilding) previewing() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r.opts.Workers = -1
-			return r.with(cmd, func(ctx context.Context, storms *runner.Runner) error {
+			return r.with(cmd, func(_ context.Context, storms *runner.Runner) error {
 				p, err := r.preview(cmd, storms)
 				if err != nil {
 					return err
@@ -291,8 +292,8 @@ func (r *rebuilding) with(cmd *cobra.Command, f func(context.Context, *runner.Ru
 	r.client = newRegistry(r.plainHTTP)
 	r.closers = append(r.closers, func() error { r.client.Close(); return nil })
 	defer func() {
-		for i := len(r.closers) - 1; i >= 0; i-- {
-			err = errors.Join(err, r.closers[i]())
+		for _, closeIt := range slices.Backward(r.closers) {
+			err = errors.Join(err, closeIt())
 		}
 	}()
 	if r.catalog != "" {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -69,21 +70,12 @@ func (o *Origin) Of(ctx context.Context, reference string) (provenance.External,
 			return provenance.External{}, fmt.Errorf("the provenance of %s: %w", reference, err)
 		}
 		asked := p.BuildDefinition.External
-		if asked.Commit != "" && asked.Repository != "" && contains(o.Builders, p.RunDetails.Builder.ID) {
+		if asked.Commit != "" && asked.Repository != "" && slices.Contains(o.Builders, p.RunDetails.Builder.ID) {
 			asked.Dockerfile, err = filepath.Rel(cmp.Or(asked.Directory, "."), cmp.Or(asked.Dockerfile, "Dockerfile"))
 			return asked, err
 		}
 	}
 	return provenance.External{}, fmt.Errorf("%s: %w", reference, ErrNoOrigin)
-}
-
-func contains(all []string, one string) bool {
-	for _, a := range all {
-		if a == one {
-			return true
-		}
-	}
-	return false
 }
 
 // Pipeline builds with a delivery. It is a [runner.Rebuilder] and safe for concurrent use.

@@ -29,7 +29,7 @@ func port(ctx context.Context) (client *registry.Client, index lineage.Store, qu
 	leave = func() {
 		client.Close()
 		server.Close()
-		os.RemoveAll(dir)
+		_ = os.RemoveAll(dir) // a temporary directory
 	}
 	h, err := harbour.New(ctx, server.Host, client, lineage.NewMemory())
 	if err != nil {
