@@ -90,7 +90,7 @@ func Worker(ctx context.Context, dir, host string, images int) error {
 		return err
 	}
 	r, err := runner.Open(ctx, runner.Options{
-		Database: filepath.Join(dir, "storm.db"), Registry: client, Lineage: index, Canary: -1, Workers: 2, Limits: runner.Limits{Total: 2}, Lost: 300 * time.Millisecond,
+		Database: filepath.Join(dir, "storm.db"), Registry: client, Lineage: index, Canary: -1, Workers: 2, Limits: runner.Limits{Total: 2}, Lost: 2 * time.Second,
 		Attempts: 1000, Backoff: 20 * time.Millisecond, Breaker: runner.Breaker{Rate: 1},
 		Evidence: &runner.Evidence{Signer: key, Store: attest.NewStore(client, attest.StoreOptions{}), Trust: attest.Keys{{Key: key.Public()}}, Builder: "https://soak.example", Now: time.Now},
 		Engines: []runner.Engine{{Name: "here", Slots: 2, Rebuilder: runner.RebuilderFunc(func(ctx context.Context, r runner.Request) (string, error) {

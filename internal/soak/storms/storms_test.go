@@ -12,7 +12,7 @@ import (
 	"github.com/plimsoll-dev/plimsoll/internal/soak/storms"
 )
 
-const images = 40
+const images = 32
 
 // TestMain is the worker too.
 func TestMain(m *testing.M) {
@@ -28,13 +28,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Twenty kills at random moments; "go run ./internal/soak -storms -kills 100" does more, with a bad line.
+// A dozen kills at random moments; "go run ./internal/soak -storms -kills 100" does more, with a bad line.
 func TestKilledStorm(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		t.Skip("takes a minute")
 	}
 	err := storms.Run(t.Context(), storms.Options{
-		Dir: t.TempDir(), Kills: 20, Images: images, Faults: 40, Out: t.Output(),
+		Dir: t.TempDir(), Kills: 12, Images: images, Faults: 36, Out: t.Output(),
 		Self: func(ctx context.Context, dir, host string) *exec.Cmd {
 			return exec.CommandContext(ctx, os.Args[0], "worker", dir, host)
 		},
