@@ -87,10 +87,8 @@ func (e *Evidence) issue(ctx context.Context, run *run, plan *rebuild.Plan, verd
 		}
 		bundles = append(bundles, bundle)
 	}
-	if len(bundles) == 0 {
-		return nil
-	}
-	return e.Store.Attach(ctx, image, bundles...)
+	// What an earlier attempt left may be there for some of the digests only. The same bundle twice is one.
+	return e.Store.Attach(ctx, image, append(bundles, j.again...)...)
 }
 
 func (e *Evidence) now() time.Time { return e.Now().UTC().Truncate(time.Second) }
@@ -98,13 +96,19 @@ func (e *Evidence) now() time.Time { return e.Now().UTC().Truncate(time.Second) 
 // types are the predicate types that are looked at.
 var types = []string{provenance.Type, attest.LintResultType, attest.TestResultType, ReplacementType}
 
+// statement is one with what signed it.
+type statement struct {
+	*attest.Statement
+	bundle *attest.Bundle
+}
+
 // said returns what somebody trusted said about a digest, by predicate type: the last of each.
-func (e *Evidence) said(ctx context.Context, image *attest.Image, about v1.Hash) (map[string]*attest.Statement, error) {
+func (e *Evidence) said(ctx context.Context, image *attest.Image, about v1.Hash) (map[string]*statement, error) {
 	bundles, err := e.Store.Bundles(ctx, image, types)
 	if err != nil {
 		return nil, err
 	}
-	said := map[string]*attest.Statement{}
+	said := map[string]*statement{}
 	for _, b := range bundles {
 		if _, err := e.Trust.Verify(ctx, b, e.Now()); err != nil {
 			continue // whoever said it, we do not repeat it
@@ -113,7 +117,7 @@ func (e *Evidence) said(ctx context.Context, image *attest.Image, about v1.Hash)
 		if err != nil || !s.About(about) {
 			continue
 		}
-		said[s.PredicateType] = s
+		said[s.PredicateType] = &statement{s, b}
 	}
 	return said, nil
 }
@@ -124,13 +128,15 @@ type issuing struct {
 	run        *run
 	image      *attest.Image
 	subjects   []attest.Subject
-	have       map[string]*attest.Statement
+	have       map[string]*statement
 	statements []*attest.Statement
+	again      []*attest.Bundle // that an earlier attempt signed
 }
 
 // add makes a statement, unless an earlier attempt has left it.
 func (j *issuing) add(predicateType string, predicate any) error {
-	if j.have[predicateType] != nil {
+	if have := j.have[predicateType]; have != nil {
+		j.again = append(j.again, have.bundle)
 		return nil
 	}
 	s, err := attest.NewStatement(predicateType, predicate, j.subjects...)
