@@ -69,7 +69,7 @@ Exit codes: 0 all is well, 1 findings stop at the gate, 2 it could not work.`,
 	out := &output{}
 	out.flags(root)
 	root.AddCommand(newInputs(out), newLint(out), newCatalog(out), newBuild(out), newLineage(out), newTest(out), newSteps(out), newConvert(), newAudit(out),
-		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out))
+		newVerify(out), newAttest(out), newKey(out), newSBOM(out), newMove(out), newNotify(out), newBan(out))
 	root.AddCommand(newBundle(out), newFleet(out))
 	root.AddCommand(nodecmd.Commands()...)
 	root.AddCommand(newRequestBuild(out), newRebuild(out))

@@ -164,6 +164,7 @@ var mayImport = map[string][]string{
 		"github.com/Masterminds/semver/v3",
 		"github.com/google/go-containerregistry/pkg/name",
 	},
+	"sdk/campaign":           {"golang.org/x/sync/errgroup"},
 	"sdk/notify":             {"go.yaml.in/yaml/v4"},
 	"sdk/notify/outbox":      {"modernc.org/sqlite"},
 	"sdk/notify/cloudevents": {"github.com/cloudevents/sdk-go/v2"},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/plimsoll-dev/plimsoll/sdk/catalog"
 )
 
 // Of says which images are meant: all that any of its parts names.
@@ -15,6 +17,18 @@ type Of struct {
 	Repository string
 	// Tag narrows Repository down to tags. Nil means all of them, and what has no tag.
 	Tag func(tag string) bool
+}
+
+// OfBan is what a ban of bases names. A ban of a package is asked about with [Carrying] instead.
+func OfBan(ban *catalog.BanMatcher) Of {
+	of := Of{Digests: ban.Digests}
+	if len(ban.Tags) > 0 || ban.Versions != "" || ban.Whole() {
+		of.Repository = ban.Repository
+		if !ban.Whole() {
+			of.Tag = ban.NamesTag
+		}
+	}
+	return of
 }
 
 // Resolve returns the images meant, as far as they are known: manifests, indexes, and digests of which nothing else is.

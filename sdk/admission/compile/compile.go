@@ -91,14 +91,7 @@ func (c *compiler) ban(ctx context.Context, ban *catalog.BanMatcher) (Count, err
 	if ban.Package != nil {
 		return w.count, w.carriers(ctx)
 	}
-	of := lineage.Of{Digests: ban.Digests}
-	if len(ban.Tags) > 0 || ban.Versions != "" || ban.Whole() {
-		of.Repository = ban.Repository
-		if !ban.Whole() {
-			of.Tag = ban.NamesTag
-		}
-	}
-	if err := w.derived(ctx, of); err != nil {
+	if err := w.derived(ctx, lineage.OfBan(ban)); err != nil {
 		return w.count, err
 	}
 	return w.count, w.flush(ctx)

@@ -26,19 +26,12 @@ func FromBan(cat *catalog.Catalog, id string, facts catalog.Facts, at time.Time)
 		case ban.Effect(at) == catalog.EffectLifted:
 			return Question{}, fmt.Errorf("ban %s: it was lifted", id)
 		}
-		of := lineage.Of{Digests: ban.Digests}
-		if len(ban.Tags) > 0 || ban.Versions != "" || ban.Whole() {
-			of.Repository = ban.Repository
-			if !ban.Whole() {
-				of.Tag = ban.NamesTag
-			}
-		}
 		// A ban that comes is previewed as it will be.
 		if begin := ban.DenyFrom.Begin(); begin.After(at) {
 			at = begin
 		}
 		r := &banned{catalog: cat, ban: &ban, facts: &memo{Facts: facts, digests: map[string]answer[string]{}, tags: map[string]answer[[]string]{}}, at: at}
-		return Question{Campaign: id, Because: ban.Reason, Severity: ban.Severity, Of: of, Replace: r.replace}, nil
+		return Question{Campaign: id, Because: ban.Reason, Severity: ban.Severity, Of: lineage.OfBan(&ban), Replace: r.replace}, nil
 	}
 	return Question{}, fmt.Errorf("ban %s: the catalog has no such ban", id)
 }
