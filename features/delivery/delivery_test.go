@@ -5,6 +5,7 @@ package delivery_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -39,14 +40,16 @@ func TestFeatures(t *testing.T) {
 		Name: "delivery",
 		ScenarioInitializer: func(sc *godog.ScenarioContext) {
 			y := &yard{engines: engines{builder, sandbox}}
+			o := &ops{yard: y}
 			sc.Before(func(ctx context.Context, _ *godog.Scenario) (context.Context, error) { return ctx, y.open() })
 			sc.After(func(ctx context.Context, _ *godog.Scenario, _ error) (context.Context, error) {
 				ran++
-				return ctx, y.close()
+				return ctx, errors.Join(o.close(), y.close())
 			})
 			y.sourceSteps(sc)
 			y.deliverySteps(sc)
 			y.moveSteps(sc)
+			o.banSteps(sc)
 		},
 		Options: &godog.Options{Format: "pretty", Output: t.Output(), Paths: []string{"."}, FS: os.DirFS("."), Strict: true, TestingT: t, NoColors: true},
 	}

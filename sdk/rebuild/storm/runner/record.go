@@ -52,8 +52,15 @@ func (r *Runner) record(ctx context.Context, run *run, moved *rebuild.Moved) err
 	} else {
 		b.Images = append(b.Images, index)
 	}
-	for _, tag := range moved.Tags {
-		b.Tags = append(b.Tags, lineage.Tag{Repository: run.Repository, Name: tag, Digest: digest, Since: r.opts.Now().UTC()})
-	}
+	b.Tags = r.tags(run, moved, digest)
 	return r.opts.Lineage.Put(ctx, b)
+}
+
+// tags are those that point to a new image now.
+func (r *Runner) tags(run *run, moved *rebuild.Moved, digest string) []lineage.Tag {
+	var tags []lineage.Tag
+	for _, tag := range moved.Tags {
+		tags = append(tags, lineage.Tag{Repository: run.Repository, Name: tag, Digest: digest, Since: r.opts.Now().UTC()})
+	}
+	return tags
 }

@@ -230,7 +230,12 @@ func (r *Runner) rebuild(ctx context.Context, run *run) (*rebuild.Moved, error) 
 			return nil, err
 		}
 	}
-	return r.mover.Retag(ctx, run.Repository, run.Digest, digestOf(reference), run.Tags)
+	moved, err := r.mover.Retag(ctx, run.Repository, run.Digest, digestOf(reference), run.Tags)
+	if err != nil || r.opts.Lineage == nil {
+		return moved, err
+	}
+	// Its builder recorded what it stands on, and did not know its tags: by them a deny bundle knows it.
+	return moved, r.opts.Lineage.Put(ctx, lineage.Batch{Tags: r.tags(run, moved, digestOf(reference))})
 }
 
 // wanted looks whether a tag is left to move, before a build is spent on it.
