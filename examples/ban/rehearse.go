@@ -66,7 +66,7 @@ func rehearse(cmd *cobra.Command, o options) (err error) {
 	if s.world, err = newWorld(ctx, state); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.world.close()) }()
+	defer func() { err = errors.Join(err, s.close()) }()
 	if !o.noDocker {
 		s.host = newHost(ctx)
 	}

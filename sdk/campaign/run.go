@@ -111,9 +111,8 @@ func (e *Engine) Run(ctx context.Context, campaign string) (*State, error) {
 
 // advance takes every step that can be taken. Its error is one of keeping the state.
 func (e *Engine) advance(ctx context.Context, s *State) error {
-	cat, err := e.parts.Catalog(ctx)
-	if err != nil {
-		e.parts.Warn.WarnContext(ctx, "campaign: the catalog cannot be read", "campaign", s.Campaign, "error", err)
+	cat := e.catalog(ctx, s.Campaign)
+	if cat == nil {
 		return nil // as it is; again at the next poll
 	}
 	ban, err := find(cat, s.Campaign)
@@ -148,6 +147,16 @@ func (e *Engine) advance(ctx context.Context, s *State) error {
 		return err
 	}
 	return e.take(ctx, s, StepProve, func(ctx context.Context) (bool, string, error) { return e.prove(ctx, s) })
+}
+
+// catalog is the one of now, or nil if it can't be read.
+func (e *Engine) catalog(ctx context.Context, campaign string) *catalog.Catalog {
+	cat, err := e.parts.Catalog(ctx)
+	if err != nil {
+		e.parts.Warn.WarnContext(ctx, "campaign: the catalog cannot be read", "campaign", campaign, "error", err)
+		return nil
+	}
+	return cat
 }
 
 // take does a step unless it is over, and keeps what came of it.

@@ -83,9 +83,9 @@ func (p *Preview) owners(b *strings.Builder) {
 		return
 	}
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "OWNER\tIMAGES\tRUNNING\tREBASED\tREBUILT\tLEFT")
+	_, _ = fmt.Fprintln(t, "OWNER\tIMAGES\tRUNNING\tREBASED\tREBUILT\tLEFT")
 	for _, o := range p.Owners[:min(shown, len(p.Owners))] {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", cmp.Or(o.Name, "(nobody)"), o.Images, o.Running, o.Rebases, o.Rebuilds, o.Left)
+		_, _ = fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", cmp.Or(o.Name, "(nobody)"), o.Images, o.Running, o.Rebases, o.Rebuilds, o.Left)
 	}
 	_ = t.Flush() // into memory
 	if more := len(p.Owners) - shown; more > 0 {
@@ -152,7 +152,7 @@ func (s *State) Text(w io.Writer) error {
 		if step.Fault != "" {
 			note = strings.TrimPrefix(note+"; ", "; ") + "fault: " + step.Fault
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", step.Name, step.State, note)
+		_, _ = fmt.Fprintf(t, "  %s\t%s\t%s\n", step.Name, step.State, note)
 	}
 	_ = t.Flush() // into memory
 	for _, mark := range s.Timeline.marks() {
