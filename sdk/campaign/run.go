@@ -161,12 +161,12 @@ func (e *Engine) catalog(ctx context.Context, campaign string) *catalog.Catalog 
 
 // take does a step unless it is over, and keeps what came of it.
 func (e *Engine) take(ctx context.Context, s *State, name string, do func(context.Context) (over bool, note string, err error)) error {
-	if s.Step(name).Over() || ctx.Err() != nil {
+	if s.Step(name).Over() || ended(ctx) {
 		return nil
 	}
 	began := e.parts.Now().UTC()
 	over, note, err := do(ctx)
-	if ctx.Err() != nil && !over {
+	if ended(ctx) && !over {
 		return nil
 	}
 	if err != nil {
@@ -200,6 +200,9 @@ func (e *Engine) take(ctx context.Context, s *State, name string, do func(contex
 	})
 	return err
 }
+
+// ended says whether nothing more is to be done in this process: what is under way is taken up by the next.
+func ended(ctx context.Context) bool { return ctx.Err() != nil }
 
 func (e *Engine) deny(ctx context.Context, campaign string, cat *catalog.Catalog) (bool, string, error) {
 	version, err := e.publish(ctx, campaign, cat)
