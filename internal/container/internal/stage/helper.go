@@ -27,10 +27,12 @@ func startHelper(exe *os.File, name string, stdio []*os.File, attributes *syscal
 		return nil, err
 	}
 	defer theirs.Close()
+	// The program is handed over to be executed at a descriptor of its own. At the one it has here, the child may find
+	// another file: os/exec puts a pipe at a number that is free as far as it knows.
 	cmd := &exec.Cmd{
-		Path: fdPath(exe), Args: []string{name}, Env: []string{},
+		Path: "/proc/self/fd/4", Args: []string{name}, Env: []string{},
 		Stdin: stdio[0], Stdout: stdio[1], Stderr: stdio[2],
-		ExtraFiles: []*os.File{theirs}, SysProcAttr: attributes,
+		ExtraFiles: []*os.File{theirs, exe}, SysProcAttr: attributes,
 	}
 	if err := cmd.Start(); err != nil {
 		_ = ours.Close()
